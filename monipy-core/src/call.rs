@@ -1,0 +1,121 @@
+//! A call, as its user sees it: an id, a state, and the way to its sound.
+
+use crate::audio::{AudioStream, AudioWriter};
+use crate::error::Result;
+use crate::event::{Direction, IncomingCall, Stats};
+use crate::supervisor::{Pending, Supervisor};
+
+/// A call within its supervisor. Ids are never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+impl CallId {
+    /// "The current call": the one that rings, else the newest.
+    pub const CURRENT: CallId = CallId(0);
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum CallState {
+    /// Being set up: nothing rings yet.
+    Trying = 1,
+    /// It rings, here or there.
+    Ringing = 2,
+    /// answer() was called; the 200 or its ACK is on its way.
+    Answering = 3,
+    /// Up.
+    Answered = 4,
+    /// Over.
+    Ended = 5,
+}
+
+/// What is known of a call at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallInfo {
+    /// The call.
+    pub id: CallId,
+    /// Which way it was set up.
+    pub direction: Direction,
+    /// Where it stands.
+    pub state: CallState,
+    /// This side holds it.
+    pub on_hold: bool,
+    /// The far side holds it.
+    pub held_by_other: bool,
+    /// Nothing of the microphone or the application is sent.
+    pub muted: bool,
+    /// What the INVITE said (for an outgoing call: `from` is the target).
+    pub incoming: IncomingCall,
+}
+
+/// One call of a supervisor; a light handle that can be cloned and kept.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) id: CallId,
+}
+
+impl Call {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+    /// What is known of it now; `None` when it is over and forgotten.
+    #[must_use]
+    pub fn info(&self) -> Option<CallInfo> {
+        self.supervisor.call_info(self.id)
+    }
+    /// Answers it. See [`Supervisor::answer`].
+    pub fn answer(&self) -> Pending {
+        self.supervisor.answer(self.id)
+    }
+    /// Refuses it with 480, or with a SIP code of one's own. See [`Supervisor::reject`].
+    pub fn reject(&self) -> Pending {
+        self.supervisor.reject(self.id)
+    }
+    /// Ends it. See [`Supervisor::terminate`].
+    pub fn terminate(&self) -> Pending {
+        self.supervisor.terminate(self.id)
+    }
+    /// Puts it on hold. See [`Supervisor::hold`].
+    pub fn hold(&self) -> Pending {
+        self.supervisor.hold(self.id)
+    }
+    /// Takes it off hold. See [`Supervisor::unhold`].
+    pub fn unhold(&self) -> Pending {
+        self.supervisor.unhold(self.id)
+    }
+    /// Sends silence. See [`Supervisor::mute`].
+    pub fn mute(&self) -> Pending {
+        self.supervisor.mute(self.id)
+    }
+    /// Sends sound again. See [`Supervisor::unmute`].
+    pub fn unmute(&self) -> Pending {
+        self.supervisor.unmute(self.id)
+    }
+    /// Presses keys. See [`Supervisor::send_dtmf`].
+    pub fn send_dtmf(&self, digits: &str) -> Pending {
+        self.supervisor.send_dtmf(self.id, digits)
+    }
+    /// What is heard, as PCM frames. See [`Supervisor::audio`].
+    ///
+    /// # Errors
+    /// 1002 when the call is over, 1003 for a rate or frame length that is not offered.
+    pub fn audio(&self, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        self.supervisor.audio(self.id, sample_rate, frame_ms)
+    }
+    /// A way to speak into the call. See [`Supervisor::audio_writer`].
+    ///
+    /// # Errors
+    /// 1002 when the call is over, 1003 for a rate that is not offered.
+    pub fn audio_writer(&self, sample_rate: u32) -> Result<AudioWriter> {
+        self.supervisor.audio_writer(self.id, sample_rate)
+    }
+    /// Its figures now.
+    #[must_use]
+    pub fn stats(&self) -> Option<Stats> {
+        self.supervisor.call_stats(self.id)
+    }
+}

@@ -1,0 +1,25 @@
+//! # monipy-core
+//!
+//! A native supervisor's phone for contact centres: it logs in at a SIP-over-WebSocket server
+//! (RFC 7118), is barged into live calls, and carries their sound over WebRTC (DTLS-SRTP) to the
+//! speaker or as PCM to the program.
+#![forbid(unsafe_code)]
+
+pub mod audio;
+pub mod call;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod media;
+pub mod sip;
+pub mod supervisor;
+pub mod transport;
+pub mod vocabulary;
+
+mod engine;
+
+pub use call::{Call, CallId, CallInfo, CallState};
+pub use config::{AudioMode, Codec, Config, IceServer};
+pub use error::{Error, Reply, Result};
+pub use event::{Detail, Direction, Event, EventKind, IncomingCall, Stats, Whom};
+pub use supervisor::{EventStream, Pending, Supervisor};

@@ -1,0 +1,292 @@
+//! The public face: a supervisor that logs in, is called, answers and hears.
+
+use crate::audio::{AudioIo, AudioStream, AudioWriter};
+use crate::call::{Call, CallId, CallInfo};
+use crate::config::Config;
+use crate::error::{Error, Reply, Result};
+use crate::event::{Event, Stats};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// One signed-in supervisor. A light handle; clones speak of the same supervisor. When the last
+/// clone is dropped, calls are ended, the registration is taken back and the engine stops.
+///
+/// Every method may be called from any thread. Methods that act return a [`Pending`]: the command
+/// is on its way at once; await the outcome or drop it.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    inner: Arc<()>,
+}
+
+impl Supervisor {
+    /// Makes a supervisor. Nothing is connected until [`Supervisor::login`].
+    ///
+    /// # Errors
+    /// 1003 when the configuration does not hold; the sentence names the field.
+    pub fn new(config: Config) -> Result<Supervisor> {
+        config.validate()?;
+        Err(Error::new(1099, "the engine is not connected to this face yet"))
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        unreachable!()
+    }
+
+    /// Connects and registers.
+    ///
+    /// Outcome: 200 "Logged in successfully"; 401 "Invalid Login ID or Password"; 405 too many
+    /// connections; 1001 "Already logged in"; 1003 for an id or password that cannot be sent; 408
+    /// when the server does not answer (10 s for the connection, 32 s for SIP).
+    /// The password is wiped once its digest is computed.
+    pub fn login(&self, id: &str, password: &str) -> Pending {
+        let _ = (id, password);
+        unreachable!()
+    }
+
+    /// Unregisters and disconnects. Outcome: 200 "Logged out successfully"; 1002 "Need to log in first".
+    pub fn logout(&self) -> Pending {
+        unreachable!()
+    }
+
+    /// Places a call to a number, a feature code or a SIP URI. Outcome: 200 with the far side's
+    /// answer under way (`status` "calling"); 1002 when not logged in or already in a call; 1003.
+    /// The id of the new call comes with its `trying` event and from [`Supervisor::current_call`].
+    pub fn call(&self, target: &str) -> Pending {
+        let _ = target;
+        unreachable!()
+    }
+
+    /// Answers a ringing call ([`CallId::CURRENT`] for the one that rings). Outcome: 200
+    /// "answered" when the 200 is sent; 1002 "no incoming call to answer" or "Already in a call".
+    pub fn answer(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Refuses a ringing call with 480. Outcome: 200 "hangup"; 1002 "No ongoing calls to reject".
+    pub fn reject(&self, call: CallId) -> Pending {
+        self.reject_with(call, 480)
+    }
+
+    /// Refuses a ringing call with a SIP code of one's own, 400 to 699 (1003 otherwise).
+    pub fn reject_with(&self, call: CallId, sip_code: u16) -> Pending {
+        let _ = (call, sip_code);
+        unreachable!()
+    }
+
+    /// Ends a call in any state. Outcome: 200 "hangup"; 1002 "No ongoing calls to terminate".
+    pub fn terminate(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Puts an answered call on hold (re-INVITE, RFC 3264 8.4). Outcome: 200 when the far side
+    /// agreed; 1002 when there is no call, or it is on hold already.
+    pub fn hold(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Takes a call off hold. Outcome as [`Supervisor::hold`].
+    pub fn unhold(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Sends silence in place of microphone and application. Outcome: 200; 1002.
+    pub fn mute(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Sends sound again. Outcome: 200; 1002.
+    pub fn unmute(&self, call: CallId) -> Pending {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// Presses keys, 100 ms each with 70 ms between (RFC 4733 when the far side negotiated it,
+    /// else INFO). Outcome: 200 when the last key is queued; 1005 invalid digits; 1002 no call.
+    pub fn send_dtmf(&self, call: CallId, digits: &str) -> Pending {
+        self.send_dtmf_with(call, digits, 100, 70)
+    }
+
+    /// [`Supervisor::send_dtmf`] with one's own duration (40 to 6000 ms) and gap (30 to 6000 ms).
+    pub fn send_dtmf_with(&self, call: CallId, digits: &str, duration_ms: u32, gap_ms: u32) -> Pending {
+        let _ = (call, digits, duration_ms, gap_ms);
+        unreachable!()
+    }
+
+    /// Registered now.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        unreachable!()
+    }
+    /// The link to the server is up.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        unreachable!()
+    }
+    /// This side holds the call.
+    #[must_use]
+    pub fn on_hold(&self, call: CallId) -> bool {
+        self.call_info(call).is_some_and(|c| c.on_hold)
+    }
+    /// The call is muted.
+    #[must_use]
+    pub fn on_mute(&self, call: CallId) -> bool {
+        self.call_info(call).is_some_and(|c| c.muted)
+    }
+    /// The contact centre's id of the current call (the `call_id` of `inComingCall`).
+    #[must_use]
+    pub fn call_id(&self) -> Option<String> {
+        self.call_info(CallId::CURRENT).map(|c| c.incoming.call_id)
+    }
+    /// The call that rings, else the newest that is not over.
+    #[must_use]
+    pub fn current_call(&self) -> Option<Call> {
+        self.call_info(CallId::CURRENT).map(|c| Call { supervisor: self.clone(), id: c.id })
+    }
+    /// A handle on a call by its id; methods on a call that is over answer 1002.
+    #[must_use]
+    pub fn call_handle(&self, id: CallId) -> Call {
+        Call { supervisor: self.clone(), id }
+    }
+    /// Every call that is not over, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallInfo> {
+        unreachable!()
+    }
+    /// What is known of a call now.
+    #[must_use]
+    pub fn call_info(&self, call: CallId) -> Option<CallInfo> {
+        let _ = call;
+        unreachable!()
+    }
+    /// Figures of a call now.
+    #[must_use]
+    pub fn call_stats(&self, call: CallId) -> Option<Stats> {
+        let _ = call;
+        unreachable!()
+    }
+
+    /// What is heard in a call, as mono PCM frames of `frame_ms` (10, 20, 40 or 60) at
+    /// `sample_rate` (8000, 16000, 24000 or 48000 Hz), paced without a hole from `callStream` on,
+    /// during loss and hold too. Several streams of one call are independent of each other.
+    /// May be asked for before the call is answered. The stream ends with the call.
+    ///
+    /// # Errors
+    /// 1002 when there is no such call, 1003 for a rate or length that is not offered.
+    pub fn audio(&self, call: CallId, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        let _ = (call, sample_rate, frame_ms);
+        unreachable!()
+    }
+
+    /// A way to speak into a call: mono PCM at `sample_rate`, queued for up to a second. Several
+    /// writers of one call are mixed.
+    ///
+    /// # Errors
+    /// 1002 when there is no such call, 1003 for a rate that is not offered.
+    pub fn audio_writer(&self, call: CallId, sample_rate: u32) -> Result<AudioWriter> {
+        let _ = (call, sample_rate);
+        unreachable!()
+    }
+
+    /// Installs functions that are called on a media thread for every frame of every call of this
+    /// supervisor, at the configuration's rate and frame length; `None` takes them away.
+    pub fn set_audio_io(&self, io: Option<Arc<dyn AudioIo>>) {
+        let _ = io;
+        unreachable!()
+    }
+
+    /// A stream of events from here on. Several streams may live at once; each gets every event.
+    /// Its queue is bounded ([`Config::event_queue`]); call-state events are never dropped.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        unreachable!()
+    }
+
+    /// Stops at once and waits: calls end, the registration is taken back if the server still
+    /// answers within the time, threads and sockets are released. Later methods answer 1002.
+    /// Must not be awaited inside an audio callback.
+    pub async fn shutdown(&self, timeout: Duration) {
+        let _ = timeout;
+    }
+}
+
+/// The outcome of a method, on its way. The command was given when the method was called; await
+/// this to learn how it ended (or [`Pending::wait`] on a thread that is not the runtime's), or
+/// drop it. It always ends: with the engine gone it says 1002.
+#[must_use = "await it, wait for it, or drop it on purpose with `let _ =`"]
+#[derive(Debug)]
+pub struct Pending {
+    pub(crate) state: PendingState,
+}
+
+#[derive(Debug)]
+pub(crate) enum PendingState {
+    /// Known already.
+    Ready(Option<Result<Reply>>),
+    /// The engine will say.
+    Waiting(tokio::sync::oneshot::Receiver<Result<Reply>>),
+}
+
+impl Pending {
+    /// Blocks this thread until the outcome is known. Not for threads of an async runtime.
+    ///
+    /// # Errors
+    /// The method's own.
+    pub fn wait(self) -> Result<Reply> {
+        match self.state {
+            PendingState::Ready(r) => r.unwrap_or_else(gone),
+            PendingState::Waiting(rx) => rx.blocking_recv().unwrap_or_else(|_| gone()),
+        }
+    }
+}
+
+fn gone() -> Result<Reply> {
+    Err(Error::invalid_state("the supervisor was shut down"))
+}
+
+impl Future for Pending {
+    type Output = Result<Reply>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.state {
+            PendingState::Ready(r) => Poll::Ready(r.take().unwrap_or_else(gone)),
+            PendingState::Waiting(rx) => Pin::new(rx).poll(cx).map(|r| r.unwrap_or_else(|_| gone())),
+        }
+    }
+}
+
+/// A stream of events. Ends (`None`) when the supervisor is gone.
+#[derive(Debug)]
+pub struct EventStream {
+    _private: (),
+}
+
+impl EventStream {
+    /// The next event.
+    pub async fn next(&mut self) -> Option<Event> {
+        None
+    }
+    /// The next event if one waits already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        None
+    }
+    /// Blocks this thread for the next event, for `timeout` at most; `None` when the time is up
+    /// or the supervisor is gone ([`EventStream::is_closed`] tells which).
+    pub fn next_timeout(&mut self, timeout: Duration) -> Option<Event> {
+        let _ = timeout;
+        None
+    }
+    /// No event will come any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        true
+    }
+}
