@@ -1,5 +1,17 @@
 //! What the ear needs: codecs, jitter buffer, concealment, resampling, mixing, taps, levels.
-//! Pure functions of packets and a clock; no SIP, no tokio.
+//! Pure functions of packets and a clock that is handed in; no SIP, no sockets, no runtime.
+//!
+//! - [`CallAudio`] owns the sound of one call and is ticked every 10 ms by a media worker;
+//!   [`CallAudioControl`] steers it from any other thread.
+//! - [`AudioStream`], [`AudioWriter`] and [`AudioIo`] are what a program holds.
+//! - `receive/` turns packets into an unbroken flow of samples; `codec/` decodes and encodes.
 
+mod call_audio;
+mod control;
 mod io;
+mod rtp;
+
+pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
+pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
+pub use rtp::{OutboundRtp, RtpPacket};
