@@ -1,0 +1,192 @@
+//! The small lexical pieces every reader of this room shares: trimming, tokens, quoted strings,
+//! comma lists (RFC 3261 section 25.1). Everything works on bytes, runs in linear time and
+//! allocates nothing.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use memchr::{memchr, memchr2};
+use std::borrow::Cow;
+
+/// Is this a space or a tab? (Folds are blanked to spaces before anybody looks.)
+#[inline]
+pub(crate) fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Is this a character of a `token`?
+#[inline]
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// Is this a non-empty `token`?
+#[inline]
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// `bytes` without blanks at both ends.
+#[inline]
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+/// `bytes` without blanks in front.
+#[inline]
+pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let Some((&first, rest)) = bytes.split_first() {
+        if !is_blank(first) {
+            break;
+        }
+        bytes = rest;
+    }
+    bytes
+}
+
+/// `bytes` without blanks at the end.
+#[inline]
+pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let Some((&last, rest)) = bytes.split_last() {
+        if !is_blank(last) {
+            break;
+        }
+        bytes = rest;
+    }
+    bytes
+}
+
+/// What stands before and after the first `byte`; `None` when there is none.
+#[inline]
+pub(crate) fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = memchr(byte, bytes)?;
+    let (before, rest) = bytes.split_at_checked(at)?;
+    Some((before, rest.get(1..).unwrap_or_default()))
+}
+
+/// The length of the quoted string that `bytes` starts with, quotes included; `None` when it does
+/// not start with a quote or is never closed.
+pub(crate) fn quoted_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = match bytes.first() {
+        Some(b'"') => 1,
+        _ => return None,
+    };
+    loop {
+        let rest = bytes.get(at..)?;
+        let next = memchr2(b'"', b'\\', rest)?;
+        if rest.get(next) == Some(&b'"') {
+            return Some(at + next + 1);
+        }
+        at += next + 2;
+    }
+}
+
+/// The inside of a quoted string with its escapes kept, or the bytes themselves when unquoted.
+pub(crate) fn unquote_raw(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [b'"', inner @ .., b'"'] => inner,
+        other => other,
+    }
+}
+
+/// The meaning of a quoted string: quotes off, `\x` becomes `x`. Unquoted bytes stay as they are.
+pub(crate) fn unquote(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let [b'"', inner @ .., b'"'] = bytes else { return Cow::Borrowed(bytes) };
+    if memchr(b'\\', inner).is_none() {
+        return Cow::Borrowed(inner);
+    }
+    let mut out = Vec::with_capacity(inner.len());
+    let mut escaped = false;
+    for &byte in inner {
+        if byte == b'\\' && !escaped {
+            escaped = true;
+        } else {
+            out.push(byte);
+            escaped = false;
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Bytes from the wire as text: UTF-8 where they are UTF-8, else Latin-1, so that nothing is lost
+/// and nothing fails.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
+    }
+}
+
+/// A decimal number without sign; `None` for anything else and for numbers above `u64::MAX`.
+pub(crate) fn decimal(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let mut value = 0u64;
+    for &byte in bytes {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    Some(value)
+}
+
+/// The elements of a comma list. Commas in quoted strings and between `<` and `>` do not divide;
+/// empty elements (a stray comma) are left out; blanks around elements are taken off.
+#[derive(Debug, Clone)]
+pub struct List<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> List<'a> {
+    /// The list in this header value.
+    #[must_use]
+    pub fn new(value: &'a [u8]) -> Self {
+        List { rest: value }
+    }
+}
+
+impl<'a> Iterator for List<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let end = element_end(self.rest);
+            let (element, rest) = self.rest.split_at_checked(end)?;
+            self.rest = rest.get(1..).unwrap_or_default();
+            let element = trim(element);
+            if !element.is_empty() {
+                return Some(element);
+            }
+        }
+        None
+    }
+}
+
+/// Where the first element of a comma list ends: at the dividing comma or at the end.
+fn element_end(bytes: &[u8]) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut angle = false;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if escaped {
+            escaped = false;
+        } else if quoted {
+            match byte {
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+        } else if angle {
+            angle = byte != b'>';
+        } else {
+            match byte {
+                b',' => return at,
+                b'"' => quoted = true,
+                b'<' => angle = true,
+                _ => {}
+            }
+        }
+    }
+    bytes.len()
+}
