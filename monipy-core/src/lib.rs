@@ -17,6 +17,7 @@ pub mod transport;
 pub mod vocabulary;
 
 mod engine;
+pub mod runtime;
 
 pub use call::{Call, CallId, CallInfo, CallState};
 pub use config::{AudioMode, Codec, Config, IceServer};
