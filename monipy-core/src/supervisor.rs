@@ -4,12 +4,19 @@ use crate::audio::{AudioIo, AudioStream, AudioWriter};
 use crate::call::{Call, CallId, CallInfo};
 use crate::config::Config;
 use crate::error::{Error, Reply, Result};
+use crate::engine::bus::Queue;
+use crate::engine::driver::{Driver, Request};
+use crate::engine::machine::Command;
+use crate::engine::shared::{CallSound, Shared};
 use crate::event::{Event, Stats};
+use crate::vocabulary::code;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 /// One signed-in supervisor. A light handle; clones speak of the same supervisor. When the last
 /// clone is dropped, calls are ended, the registration is taken back and the engine stops.
@@ -18,23 +25,53 @@ use std::time::Duration;
 /// is on its way at once; await the outcome or drop it.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+/// Keeps the actor alive: when the last handle goes, the channel closes and the actor ends.
+struct Inner {
+    shared: Arc<Shared>,
+    requests: mpsc::UnboundedSender<Request>,
+    actor: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    /// The runtime lives as long as a supervisor that uses it.
+    _runtime: Arc<tokio::runtime::Runtime>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("server", &self.shared.config.server).finish_non_exhaustive()
+    }
 }
 
 impl Supervisor {
     /// Makes a supervisor. Nothing is connected until [`Supervisor::login`].
     ///
     /// # Errors
-    /// 1003 when the configuration does not hold; the sentence names the field.
+    /// 1003 when the configuration does not hold; the sentence names the field. 1099 when the
+    /// system gives no thread.
     pub fn new(config: Config) -> Result<Supervisor> {
         config.validate()?;
-        Err(Error::new(1099, "the engine is not connected to this face yet"))
+        let runtime = crate::runtime::shared()?;
+        let mut seed = [0_u8; 8];
+        getrandom::fill(&mut seed).map_err(|e| Error::new(code::INTERNAL, format!("the system gave no random bytes: {e}")))?;
+        let shared = Arc::new(Shared::new(config));
+        let (requests, commands) = mpsc::unbounded_channel();
+        let actor = runtime.spawn(Driver::new(shared.clone(), commands, u64::from_ne_bytes(seed)).run());
+        Ok(Supervisor { inner: Arc::new(Inner { shared, requests, actor: Mutex::new(Some(actor)), _runtime: runtime }) })
     }
 
     /// The configuration it was made with.
     #[must_use]
     pub fn config(&self) -> &Config {
-        unreachable!()
+        &self.inner.shared.config
+    }
+
+    fn give(&self, command: Command) -> Pending {
+        let (reply, outcome) = oneshot::channel();
+        if self.inner.requests.send(Request { command, reply: Some(reply) }).is_err() {
+            return Pending { state: PendingState::Ready(Some(gone())) };
+        }
+        Pending { state: PendingState::Waiting(outcome) }
     }
 
     /// Connects and registers.
@@ -44,28 +81,25 @@ impl Supervisor {
     /// when the server does not answer (10 s for the connection, 32 s for SIP).
     /// The password is wiped once its digest is computed.
     pub fn login(&self, id: &str, password: &str) -> Pending {
-        let _ = (id, password);
-        unreachable!()
+        self.give(Command::Login { id: id.to_owned(), password: Zeroizing::new(password.to_owned()) })
     }
 
     /// Unregisters and disconnects. Outcome: 200 "Logged out successfully"; 1002 "Need to log in first".
     pub fn logout(&self) -> Pending {
-        unreachable!()
+        self.give(Command::Logout)
     }
 
     /// Places a call to a number, a feature code or a SIP URI. Outcome: 200 with the far side's
     /// answer under way (`status` "calling"); 1002 when not logged in or already in a call; 1003.
     /// The id of the new call comes with its `trying` event and from [`Supervisor::current_call`].
     pub fn call(&self, target: &str) -> Pending {
-        let _ = target;
-        unreachable!()
+        self.give(Command::Call { target: target.to_owned() })
     }
 
     /// Answers a ringing call ([`CallId::CURRENT`] for the one that rings). Outcome: 200
     /// "answered" when the 200 is sent; 1002 "no incoming call to answer" or "Already in a call".
     pub fn answer(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Answer { call })
     }
 
     /// Refuses a ringing call with 480. Outcome: 200 "hangup"; 1002 "No ongoing calls to reject".
@@ -75,39 +109,33 @@ impl Supervisor {
 
     /// Refuses a ringing call with a SIP code of one's own, 400 to 699 (1003 otherwise).
     pub fn reject_with(&self, call: CallId, sip_code: u16) -> Pending {
-        let _ = (call, sip_code);
-        unreachable!()
+        self.give(Command::Reject { call, sip_code })
     }
 
     /// Ends a call in any state. Outcome: 200 "hangup"; 1002 "No ongoing calls to terminate".
     pub fn terminate(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Terminate { call })
     }
 
     /// Puts an answered call on hold (re-INVITE, RFC 3264 8.4). Outcome: 200 when the far side
     /// agreed; 1002 when there is no call, or it is on hold already.
     pub fn hold(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Hold { call })
     }
 
     /// Takes a call off hold. Outcome as [`Supervisor::hold`].
     pub fn unhold(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Unhold { call })
     }
 
     /// Sends silence in place of microphone and application. Outcome: 200; 1002.
     pub fn mute(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Mute { call, muted: true })
     }
 
     /// Sends sound again. Outcome: 200; 1002.
     pub fn unmute(&self, call: CallId) -> Pending {
-        let _ = call;
-        unreachable!()
+        self.give(Command::Mute { call, muted: false })
     }
 
     /// Presses keys, 100 ms each with 70 ms between (RFC 4733 when the far side negotiated it,
@@ -118,19 +146,18 @@ impl Supervisor {
 
     /// [`Supervisor::send_dtmf`] with one's own duration (40 to 6000 ms) and gap (30 to 6000 ms).
     pub fn send_dtmf_with(&self, call: CallId, digits: &str, duration_ms: u32, gap_ms: u32) -> Pending {
-        let _ = (call, digits, duration_ms, gap_ms);
-        unreachable!()
+        self.give(Command::Dtmf { call, digits: digits.to_owned(), duration_ms, gap_ms })
     }
 
     /// Registered now.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
-        unreachable!()
+        self.inner.shared.snapshot().logged_in
     }
     /// The link to the server is up.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        unreachable!()
+        self.inner.shared.snapshot().connected
     }
     /// This side holds the call.
     #[must_use]
@@ -160,19 +187,17 @@ impl Supervisor {
     /// Every call that is not over, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<CallInfo> {
-        unreachable!()
+        self.inner.shared.snapshot().calls.clone()
     }
     /// What is known of a call now.
     #[must_use]
     pub fn call_info(&self, call: CallId) -> Option<CallInfo> {
-        let _ = call;
-        unreachable!()
+        self.inner.shared.call_info(call)
     }
     /// Figures of a call now.
     #[must_use]
     pub fn call_stats(&self, call: CallId) -> Option<Stats> {
-        let _ = call;
-        unreachable!()
+        self.inner.shared.stats(call)
     }
 
     /// What is heard in a call, as mono PCM frames of `frame_ms` (10, 20, 40 or 60) at
@@ -183,8 +208,7 @@ impl Supervisor {
     /// # Errors
     /// 1002 when there is no such call, 1003 for a rate or length that is not offered.
     pub fn audio(&self, call: CallId, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
-        let _ = (call, sample_rate, frame_ms);
-        unreachable!()
+        self.sound(call)?.control.add_tap(sample_rate, frame_ms)
     }
 
     /// A way to speak into a call: mono PCM at `sample_rate`, queued for up to a second. Several
@@ -193,29 +217,54 @@ impl Supervisor {
     /// # Errors
     /// 1002 when there is no such call, 1003 for a rate that is not offered.
     pub fn audio_writer(&self, call: CallId, sample_rate: u32) -> Result<AudioWriter> {
-        let _ = (call, sample_rate);
-        unreachable!()
+        self.sound(call)?.control.add_writer(sample_rate)
+    }
+
+    fn sound(&self, call: CallId) -> Result<CallSound> {
+        self.inner.shared.sound(call).ok_or_else(|| Error::invalid_state("call not found"))
     }
 
     /// Installs functions that are called on a media thread for every frame of every call of this
     /// supervisor, at the configuration's rate and frame length; `None` takes them away.
     pub fn set_audio_io(&self, io: Option<Arc<dyn AudioIo>>) {
-        let _ = io;
-        unreachable!()
+        let mut snapshot = self.inner.shared.snapshot();
+        for sound in snapshot.sounds.values() {
+            sound.control.set_audio_io(io.clone());
+        }
+        snapshot.audio_io = io;
     }
 
     /// A stream of events from here on. Several streams may live at once; each gets every event.
     /// Its queue is bounded ([`Config::event_queue`]); call-state events are never dropped.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        unreachable!()
+        EventStream { queue: self.inner.shared.bus.subscribe() }
     }
 
     /// Stops at once and waits: calls end, the registration is taken back if the server still
     /// answers within the time, threads and sockets are released. Later methods answer 1002.
     /// Must not be awaited inside an audio callback.
     pub async fn shutdown(&self, timeout: Duration) {
-        let _ = timeout;
+        let actor = self.inner.actor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = self.give(Command::Shutdown);
+        if let Some(mut actor) = actor
+            && tokio::time::timeout(timeout, &mut actor).await.is_err()
+        {
+            actor.abort();
+            self.inner.shared.bus.close();
+        }
+    }
+
+    /// [`Supervisor::shutdown`] for threads outside an async runtime; blocks up to `timeout`.
+    pub fn shutdown_blocking(&self, timeout: Duration) {
+        let (done, wait) = std::sync::mpsc::channel();
+        let me = self.clone();
+        self.inner._runtime.spawn(async move {
+            me.shutdown(timeout).await;
+            drop(me);
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(timeout + Duration::from_millis(500));
     }
 }
 
@@ -266,27 +315,26 @@ impl Future for Pending {
 /// A stream of events. Ends (`None`) when the supervisor is gone.
 #[derive(Debug)]
 pub struct EventStream {
-    _private: (),
+    queue: Arc<Queue>,
 }
 
 impl EventStream {
-    /// The next event.
+    /// The next event; `None` when the supervisor is gone.
     pub async fn next(&mut self) -> Option<Event> {
-        None
+        self.queue.pop().await
     }
     /// The next event if one waits already.
     pub fn try_next(&mut self) -> Option<Event> {
-        None
+        self.queue.try_pop()
     }
     /// Blocks this thread for the next event, for `timeout` at most; `None` when the time is up
     /// or the supervisor is gone ([`EventStream::is_closed`] tells which).
     pub fn next_timeout(&mut self, timeout: Duration) -> Option<Event> {
-        let _ = timeout;
-        None
+        self.queue.pop_timeout(timeout)
     }
     /// No event will come any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        true
+        self.queue.is_closed()
     }
 }

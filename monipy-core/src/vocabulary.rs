@@ -143,7 +143,7 @@ events! {
     Hold = 9, "hold", "hold", call: true, terminal: false, [field("whom", FieldType::Text, true, "\"myself\" or \"other\"")];
     /// One side took the call off hold.
     Unhold = 10, "unhold", "unhold", call: true, terminal: false, [field("whom", FieldType::Text, true, "\"myself\" or \"other\"")];
-    /// The far side pressed a key (RFC 4733 or INFO), or a key of ours was sent.
+    /// The far side pressed a key (RFC 4733 or INFO).
     Dtmf = 11, "dtmf", "dtmf", call: true, terminal: false, [
         field("dtmf", FieldType::Text, true, "one of 0-9 * # A-D"),
         field("duration_ms", FieldType::Integer, true, "how long the key was held"),

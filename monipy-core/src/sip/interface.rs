@@ -50,6 +50,10 @@ pub enum Command {
         /// User name of the digest when it differs from `user`.
         authorization_user: Option<String>,
     },
+    /// Registers again with the credentials of the last [`Command::Register`], whose hashes (not the
+    /// password) are still held; for an engine that starts itself again after a registration was
+    /// given up. Nothing happens when there was no `Register`.
+    RegisterAgain,
     /// Takes the registration back, for good. [`UaEvent::Unregistered`] follows when there was one;
     /// a registration still under way ends in [`UaEvent::RegistrationFailed`] with code 487.
     Unregister,
@@ -144,6 +148,7 @@ impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Command::Register { user, .. } => f.debug_struct("Register").field("user", user).finish_non_exhaustive(),
+            Command::RegisterAgain => f.write_str("RegisterAgain"),
             Command::Unregister => f.write_str("Unregister"),
             Command::Call { call, target, .. } => {
                 f.debug_struct("Call").field("call", call).field("target", target).finish_non_exhaustive()
