@@ -3,11 +3,11 @@
 use crate::audio::{AudioIo, AudioStream, AudioWriter};
 use crate::call::{Call, CallId, CallInfo};
 use crate::config::Config;
-use crate::error::{Error, Reply, Result};
 use crate::engine::bus::Queue;
 use crate::engine::driver::{Driver, Request};
 use crate::engine::machine::Command;
 use crate::engine::shared::{CallSound, Shared};
+use crate::error::{Error, Reply, Result};
 use crate::event::{Event, Stats};
 use crate::vocabulary::code;
 use std::future::Future;
@@ -33,8 +33,7 @@ struct Inner {
     shared: Arc<Shared>,
     requests: mpsc::UnboundedSender<Request>,
     actor: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    /// The runtime lives as long as a supervisor that uses it.
-    _runtime: Arc<tokio::runtime::Runtime>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl std::fmt::Debug for Inner {
@@ -52,12 +51,12 @@ impl Supervisor {
     pub fn new(config: Config) -> Result<Supervisor> {
         config.validate()?;
         let runtime = crate::runtime::shared()?;
-        let mut seed = [0_u8; 8];
+        let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).map_err(|e| Error::new(code::INTERNAL, format!("the system gave no random bytes: {e}")))?;
         let shared = Arc::new(Shared::new(config));
         let (requests, commands) = mpsc::unbounded_channel();
-        let actor = runtime.spawn(Driver::new(shared.clone(), commands, u64::from_ne_bytes(seed)).run());
-        Ok(Supervisor { inner: Arc::new(Inner { shared, requests, actor: Mutex::new(Some(actor)), _runtime: runtime }) })
+        let actor = runtime.spawn(Driver::new(shared.clone(), commands, seed).run());
+        Ok(Supervisor { inner: Arc::new(Inner { shared, requests, actor: Mutex::new(Some(actor)), runtime }) })
     }
 
     /// The configuration it was made with.
@@ -259,7 +258,7 @@ impl Supervisor {
     pub fn shutdown_blocking(&self, timeout: Duration) {
         let (done, wait) = std::sync::mpsc::channel();
         let me = self.clone();
-        self.inner._runtime.spawn(async move {
+        self.inner.runtime.spawn(async move {
             me.shutdown(timeout).await;
             drop(me);
             let _ = done.send(());

@@ -47,7 +47,10 @@ impl Machine {
             return self.wrong_state(None, token, Error::invalid_state("Already in a call"));
         }
         let target = target.trim();
-        if target.is_empty() || target.len() > MAX_TARGET || target.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"".contains(c)) {
+        if target.is_empty()
+            || target.len() > MAX_TARGET
+            || target.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"".contains(c))
+        {
             let error = Error::invalid_argument("target: a number, a feature code, or a sip: URI, without spaces");
             return self.wrong_state(None, token, error);
         }
@@ -148,7 +151,11 @@ impl Machine {
         let digits: Vec<char> = digits.chars().map(|c| c.to_ascii_uppercase()).collect();
         let valid = |c: &char| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D');
         if digits.is_empty() || digits.len() > MAX_KEYS || !digits.iter().all(valid) {
-            return self.wrong_state(Some(id), token, Error::new(code::INVALID_DTMF, "invalid dtmf: digits are 0-9 * # A-D, 1 to 256 of them"));
+            return self.wrong_state(
+                Some(id),
+                token,
+                Error::new(code::INVALID_DTMF, "invalid dtmf: digits are 0-9 * # A-D, 1 to 256 of them"),
+            );
         }
         let (duration_ms, gap_ms) = (duration_ms.clamp(40, 6000), gap_ms.clamp(30, 6000));
         let now = self.now;
@@ -299,7 +306,9 @@ impl Machine {
         }
         let over = || Error::invalid_state("the call is over");
         self.fail(entry.setup_token, entry.end.map_or_else(over, |(code, why, _)| Error::new(code, why)));
-        if let Negotiation::Ours { purpose: super::machine::Purpose::Hold(token) | super::machine::Purpose::Unhold(token), .. } = entry.negotiation {
+        if let Negotiation::Ours { purpose: super::machine::Purpose::Hold(token) | super::machine::Purpose::Unhold(token), .. } =
+            entry.negotiation
+        {
             self.fail(token, over());
         }
     }
@@ -408,8 +417,10 @@ impl CallEntry {
 
 /// What an INVITE says, in the vendor's fields.
 fn incoming_call(invitation: &Invitation) -> IncomingCall {
-    let from = if invitation.from_display.is_empty() { user_part(&invitation.from_uri).to_owned() } else { invitation.from_display.clone() };
-    let mut info = IncomingCall { from, from_uri: invitation.from_uri.clone(), call_id: invitation.sip_call_id.clone(), ..IncomingCall::default() };
+    let from =
+        if invitation.from_display.is_empty() { user_part(&invitation.from_uri).to_owned() } else { invitation.from_display.clone() };
+    let mut info =
+        IncomingCall { from, from_uri: invitation.from_uri.clone(), call_id: invitation.sip_call_id.clone(), ..IncomingCall::default() };
     read_x_headers(&mut info, &invitation.headers);
     info
 }

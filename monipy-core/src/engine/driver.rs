@@ -54,7 +54,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, requests: mpsc::UnboundedReceiver<Request>, seed: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, requests: mpsc::UnboundedReceiver<Request>, seed: [u8; 32]) -> Self {
         let (inner_tx, inner) = mpsc::unbounded_channel();
         let machine = Machine::new(shared.config.clone(), Rng::from_seed(seed), Instant::now());
         Driver {

@@ -25,14 +25,22 @@ impl Machine {
         }
         // A login that the server put off ("later") is replaced by this one.
         self.drop_link();
-        let mut ua = Ua::new(self.ua_config(id), Rng::from_seed(self.rng.next_u64()), self.now);
-        let register = UaCommand::Register { user: id.to_owned(), password: password.to_string(), authorization_user: None };
+        let mut ua = Ua::new(self.ua_config(id), Rng::from_seed(self.fresh_seed()), self.now);
+        let register = UaCommand::Register { user: id.to_owned(), password, authorization_user: None };
         ua.handle(UaInput::Command(register), self.now);
         self.ua = Some(ua);
         self.login = Login::Pending;
         self.login_token = token;
         self.backoff.reset();
         self.connect();
+    }
+
+    fn fresh_seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        for chunk in seed.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&self.rng.next_u64().to_ne_bytes());
+        }
+        seed
     }
 
     fn ua_config(&self, id: &str) -> UaConfig {
@@ -64,7 +72,7 @@ impl Machine {
     }
 
     fn reconnect_later(&mut self) {
-        let random = (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let random = self.rng.fraction();
         self.link = Link::Down;
         self.reconnect_at = Some(self.now + self.backoff.next(random));
     }

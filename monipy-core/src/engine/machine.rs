@@ -92,19 +92,35 @@ pub(crate) enum Input {
 pub(crate) enum MediaOp {
     /// Make the transport and the sound of the call.
     Open,
-    AcceptOffer { sdp: Vec<u8>, direction: MediaDirection },
-    CreateOffer { direction: MediaDirection, kind: OfferKind },
-    ApplyAnswer { sdp: Vec<u8> },
+    AcceptOffer {
+        sdp: Vec<u8>,
+        direction: MediaDirection,
+    },
+    CreateOffer {
+        direction: MediaDirection,
+        kind: OfferKind,
+    },
+    ApplyAnswer {
+        sdp: Vec<u8>,
+    },
     Rollback,
     /// What was agreed on: payload types.
     Codecs(Negotiated),
     /// What may flow, and whether what is sent is silence.
-    Flow { send: bool, receive: bool, silent: bool },
+    Flow {
+        send: bool,
+        receive: bool,
+        silent: bool,
+    },
     /// The call is wanted: open speaker and microphone, if the configuration says so.
     OpenDevices,
     /// Begin the ticks.
     Start,
-    Dtmf { digits: String, duration_ms: u32, gap_ms: u32 },
+    Dtmf {
+        digits: String,
+        duration_ms: u32,
+        gap_ms: u32,
+    },
     Close,
 }
 
@@ -155,9 +171,16 @@ pub(crate) enum Link {
 pub(crate) enum Negotiation {
     None,
     /// Our re-INVITE: being made, on its way, or its answer being applied.
-    Ours { purpose: Purpose, stage: Stage },
+    Ours {
+        purpose: Purpose,
+        stage: Stage,
+    },
     /// Theirs, with (answering) or without (offering) a description.
-    Theirs { held: bool, late: bool, stage: Stage },
+    Theirs {
+        held: bool,
+        late: bool,
+        stage: Stage,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -38,7 +38,11 @@ impl Machine {
             return self.wrong_state(Some(id), token, Error::invalid_state(status));
         }
         if self.link != Link::Up {
-            return self.wrong_state(Some(id), token, Error::new(code::NOT_CONNECTED, "the link to the server is down: wait for `connected`"));
+            return self.wrong_state(
+                Some(id),
+                token,
+                Error::new(code::NOT_CONNECTED, "the link to the server is down: wait for `connected`"),
+            );
         }
         let purpose = if hold { Purpose::Hold(token) } else { Purpose::Unhold(token) };
         self.offer(id, purpose, hold, OfferKind::Same);
@@ -203,7 +207,9 @@ impl Machine {
         entry.end = Some((code::MEDIA, error.why.clone(), false));
         let key = entry.key;
         match entry.direction {
-            Direction::Incoming => self.ua_command(UaCommand::Reject { call: key, code: error.sip_code, reason: None, headers: Vec::new() }),
+            Direction::Incoming => {
+                self.ua_command(UaCommand::Reject { call: key, code: error.sip_code, reason: None, headers: Vec::new() })
+            }
             Direction::Outgoing => self.hang_up(id, None),
         }
         // Should the user agent have nothing to say of it any more, the end is still told once.

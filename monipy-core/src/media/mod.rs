@@ -14,3 +14,6 @@ pub use stats::{RtcpFigures, SenderReport, TransportCounters, TransportStats};
 pub use transport::{
     AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
 };
+
+mod open;
+pub use open::{check_offer, open};

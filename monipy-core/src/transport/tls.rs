@@ -54,9 +54,11 @@ pub fn client_config(ca_file: Option<&Path>, insecure: bool) -> Result<Arc<Clien
     };
     let mut roots = RootCertStore::clone(&system_roots());
     let mut added = 0;
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| format!("ca_file: {} cannot be read as PEM ({e})", path.display()))?;
+    let certificates =
+        CertificateDer::pem_file_iter(path).map_err(|e| format!("ca_file: {} cannot be read as PEM ({e})", path.display()))?;
     for certificate in certificates {
-        let certificate = certificate.map_err(|e| format!("ca_file: {} holds something that is no PEM certificate ({e})", path.display()))?;
+        let certificate =
+            certificate.map_err(|e| format!("ca_file: {} holds something that is no PEM certificate ({e})", path.display()))?;
         roots.add(certificate).map_err(|e| format!("ca_file: a certificate of {} cannot be used ({e})", path.display()))?;
         added += 1;
     }

@@ -126,7 +126,10 @@ impl Link {
 /// A sentence that says which step failed.
 pub async fn connect(target: &Target) -> Result<Link, LinkError> {
     let Ok(result) = timeout(CONNECT_TIMEOUT, establish(target)).await else {
-        return Err(LinkError { timed_out: true, why: format!("{} did not answer within {} s", display(&target.url), CONNECT_TIMEOUT.as_secs()) });
+        return Err(LinkError {
+            timed_out: true,
+            why: format!("{} did not answer within {} s", display(&target.url), CONNECT_TIMEOUT.as_secs()),
+        });
     };
     let socket = result?;
     let (frames, outgoing) = mpsc::channel(SEND_QUEUE);
@@ -150,7 +153,8 @@ async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError
     let stream = if secure {
         let config = tls::client_config(target.ca_file.as_deref(), target.insecure).map_err(LinkError::new)?;
         let name = target.tls_server_name.clone().unwrap_or_else(|| host.clone());
-        let name = ServerName::try_from(name.clone()).map_err(|_| LinkError::new(format!("{name:?} is not a name a certificate can carry")))?;
+        let name =
+            ServerName::try_from(name.clone()).map_err(|_| LinkError::new(format!("{name:?} is not a name a certificate can carry")))?;
         let tls = tokio_rustls::TlsConnector::from(config)
             .connect(name, tcp)
             .await
@@ -167,14 +171,17 @@ async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * MAX_MESSAGE);
-    let (socket, _response) = client_async_with_config(request, stream, Some(config)).await.map_err(|e| handshake_error(&target.url, &e))?;
+    let (socket, _response) =
+        client_async_with_config(request, stream, Some(config)).await.map_err(|e| handshake_error(&target.url, &e))?;
     Ok(socket)
 }
 
 fn handshake_error(url: &url::Url, error: &WsError) -> LinkError {
     let server = display(url);
     LinkError::new(match error {
-        WsError::Http(response) => format!("{server} answered HTTP {} to the WebSocket upgrade; is the URL right?", response.status().as_u16()),
+        WsError::Http(response) => {
+            format!("{server} answered HTTP {} to the WebSocket upgrade; is the URL right?", response.status().as_u16())
+        }
         WsError::Protocol(e) => format!("{server} is no SIP-over-WebSocket server (RFC 7118): {e}"),
         e => format!("the WebSocket handshake with {server} failed: {e}"),
     })
@@ -209,7 +216,12 @@ fn tune(tcp: &TcpStream) {
     let _ = socket2::SockRef::from(tcp).set_tcp_user_timeout(Some(Duration::from_secs(20)));
 }
 
-async fn run(mut socket: WebSocketStream<Stream>, mut outgoing: mpsc::Receiver<Message>, incoming: mpsc::Sender<LinkEvent>, active: Arc<Active>) {
+async fn run(
+    mut socket: WebSocketStream<Stream>,
+    mut outgoing: mpsc::Receiver<Message>,
+    incoming: mpsc::Sender<LinkEvent>,
+    active: Arc<Active>,
+) {
     let why = pump(&mut socket, &mut outgoing, &incoming, &active).await;
     let _ = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
     if let Some(why) = why {
