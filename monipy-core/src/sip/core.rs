@@ -14,7 +14,7 @@ use super::transaction::{ClientTransaction, ServerKey, ServerTransaction};
 use super::ua_config::UaConfig;
 use super::writer::ResponseWriter;
 use super::{escape_user, format_name_addr};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 /// What a deadline is for.
@@ -93,10 +93,10 @@ pub(super) struct Core {
     pub(super) outputs: VecDeque<Output>,
     pub(super) timers: Timers<Due>,
     /// By branch.
-    pub(super) clients: HashMap<String, ClientTransaction>,
-    pub(super) servers: HashMap<ServerKey, ServerTransaction>,
+    pub(super) clients: BTreeMap<String, ClientTransaction>,
+    pub(super) servers: BTreeMap<ServerKey, ServerTransaction>,
     /// Requests that wait for the host.
-    pub(super) requests: HashMap<RequestKey, ServerKey>,
+    pub(super) requests: BTreeMap<RequestKey, ServerKey>,
     pub(super) next_key: u64,
     pub(super) credentials: Option<Credentials>,
     /// From the registration (RFC 3608).
@@ -122,9 +122,9 @@ impl Core {
             up: false,
             outputs: VecDeque::new(),
             timers: Timers::new(),
-            clients: HashMap::new(),
-            servers: HashMap::new(),
-            requests: HashMap::new(),
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            requests: BTreeMap::new(),
             next_key: 0,
             credentials: None,
             service_route: Vec::new(),

@@ -9,7 +9,9 @@
 //! The user agent:
 //! - `interface`, `ua_config`: what goes into a user agent and what comes out.
 //! - `ua`: the user agent itself; [`ua::Ua`] is the way in.
-//! - `rng`, `timers`, `sdp_direction`: small tools.
+//! - `transaction`, `dialog`, `registration`, `call`: the layers of RFC 3261, from the wire up;
+//!   `core` is what they share.
+//! - `status`, `outgoing_request`, `rng`, `timers`, `sdp_direction`: small tools.
 
 pub mod address;
 pub mod digest;
@@ -23,10 +25,17 @@ pub mod uri;
 pub mod via;
 pub mod writer;
 
+mod call;
+mod core;
+mod dialog;
 pub mod interface;
+mod outgoing_request;
+mod registration;
 pub mod rng;
 pub mod sdp_direction;
+pub mod status;
 mod timers;
+mod transaction;
 pub mod ua;
 pub mod ua_config;
 

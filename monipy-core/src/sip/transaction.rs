@@ -83,7 +83,7 @@ pub(super) enum ServerState {
 
 /// What identifies a server transaction (RFC 3261 17.2.3): branch, sent-by and method of the
 /// request; for senders of RFC 2543 their tags and numbers instead of the branch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ServerKey(Vec<u8>);
 
 impl ServerKey {
@@ -136,11 +136,19 @@ pub(super) enum NotSent {
 /// What a response means for its owner.
 #[derive(Debug)]
 pub(super) enum ClientNews {
-    Provisional { branch: String, owner: Owner },
+    Provisional {
+        owner: Owner,
+    },
     /// A 2xx to an INVITE: the first one or, `again`, a later one.
-    Success { branch: String, owner: Owner, again: bool },
+    Success {
+        branch: String,
+        owner: Owner,
+        again: bool,
+    },
     /// Any other final response; the transaction is over.
-    Final { transaction: Box<ClientTransaction> },
+    Final {
+        transaction: Box<ClientTransaction>,
+    },
 }
 
 impl Core {
@@ -205,7 +213,7 @@ impl Core {
                         self.send_cancel(&branch);
                     }
                 }
-                Some(ClientNews::Provisional { branch, owner })
+                Some(ClientNews::Provisional { owner })
             }
             200..=299 if invite => {
                 let again = transaction.state == ClientState::Accepted;

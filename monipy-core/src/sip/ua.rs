@@ -39,65 +39,456 @@ pub use super::rng::Rng;
 pub use super::sdp_direction::{SdpDirection, sdp_direction};
 pub use super::ua_config::{Limits, Role, UaConfig};
 
-use super::timers::Timers;
-use std::collections::VecDeque;
+use super::call::{self, Call, Order};
+use super::core::{Core, Due, Reply};
+use super::dialog::{Dialog, DialogId};
+use super::message::{Message, Reject};
+use super::method::Method;
+use super::registration::Registration;
+use super::transaction::{ClientNews, ClientTransaction, Owner, ServerKey, ServerOwner, TIMEOUT};
+use super::uri::Scheme;
+use super::{HeaderName, text};
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// Option tags that a request may require of us.
+const EXTENSIONS: [&str; 5] = ["replaces", "outbound", "ice", "gruu", "path"];
 
 /// A SIP user agent for one connection at a time. See the module's page for how to drive it.
 #[derive(Debug)]
 pub struct Ua {
-    config: UaConfig,
-    rng: Rng,
-    now: Instant,
-    up: bool,
-    next_call: u64,
-    outputs: VecDeque<Output>,
-    timers: Timers<()>,
+    core: Core,
+    registration: Registration,
+    calls: BTreeMap<CallKey, Call>,
+    dialogs: BTreeMap<DialogId, CallKey>,
 }
 
 impl Ua {
     /// A user agent whose connection is down.
     #[must_use]
     pub fn new(config: UaConfig, rng: Rng, now: Instant) -> Self {
-        Ua { config, rng, now, up: false, next_call: 0, outputs: VecDeque::new(), timers: Timers::new() }
+        let mut core = Core::new(config, rng, now);
+        let registration = Registration::new(&mut core);
+        Ua { core, registration, calls: BTreeMap::new(), dialogs: BTreeMap::new() }
     }
 
     /// Takes one input at the time `now`. Never panics, whatever the bytes.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.now = self.now.max(now);
+        self.core.now = self.core.now.max(now);
+        self.run_timers();
         match input {
-            Input::Up => self.up = true,
-            Input::Down { .. } => self.up = false,
-            Input::Frame(_) | Input::Command(_) | Input::Tick => {}
+            Input::Up => self.up(),
+            Input::Down { reason } => self.down(&reason),
+            Input::Frame(bytes) => self.frame(&bytes),
+            Input::Command(command) => self.command(command),
+            Input::Tick => {}
         }
+        self.sweep();
     }
 
     /// The next thing to send or to tell, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.core.outputs.pop_front()
     }
 
     /// When [`Input::Tick`] is due at the latest.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.timers.next_deadline()
+        self.core.timers.next_deadline()
     }
 
     /// A fresh key for [`Command::Call`].
     pub fn reserve_call(&mut self) -> CallKey {
-        self.next_call += 1;
-        CallKey(self.next_call)
+        self.core.call_key()
     }
 
     /// Whether the server holds our registration now.
     #[must_use]
     pub fn is_registered(&self) -> bool {
-        false
+        self.registration.is_registered()
     }
 
     /// What it was told.
     #[must_use]
     pub fn config(&self) -> &UaConfig {
-        &self.config
+        &self.core.config
     }
+
+    /// What is kept at this moment: (calls, dialogs, client transactions, server transactions,
+    /// deadlines). For tests of its bounds, and for stats.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize, usize, usize, usize) {
+        (self.calls.len(), self.dialogs.len(), self.core.clients.len(), self.core.servers.len(), self.core.timers.len())
+    }
+
+    fn up(&mut self) {
+        if std::mem::replace(&mut self.core.up, true) {
+            self.down("replaced by another connection");
+            self.core.up = true;
+        }
+        self.registration.up(&mut self.core);
+        for call in self.calls.values_mut() {
+            call.up(&mut self.core);
+        }
+    }
+
+    fn down(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.core.up, false) {
+            return;
+        }
+        // Calls and registration hear of it by themselves; requests of nobody are lost.
+        self.core.drop_transactions();
+        self.registration.down(&mut self.core, reason);
+        for call in self.calls.values_mut() {
+            call.down(&mut self.core);
+        }
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(due) = self.core.timers.due(self.core.now) {
+            match due {
+                Due::Client(branch) => {
+                    if let Some(transaction) = self.core.client_timeout(&branch) {
+                        self.client_timeout(&transaction);
+                    }
+                }
+                Due::Server(key) => {
+                    self.core.forget_server(&key);
+                }
+                Due::Registration(what) => self.registration.due(&mut self.core, what),
+                Due::Call(key, what) => {
+                    if let Some(call) = self.calls.get_mut(&key) {
+                        call.due(&mut self.core, what);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets calls that are over and indexes the dialogs of those that are not.
+    fn sweep(&mut self) {
+        let over: Vec<CallKey> = self.calls.values().filter(|call| call.is_over()).map(|call| call.key).collect();
+        for key in over {
+            if let Some(mut call) = self.calls.remove(&key) {
+                call.clear(&mut self.core);
+                if let Some(dialog) = &call.dialog {
+                    self.dialogs.remove(&dialog.id);
+                }
+            }
+        }
+    }
+
+    fn index(&mut self, key: CallKey) {
+        if let Some(dialog) = self.calls.get(&key).and_then(|call| call.dialog.as_ref()) {
+            self.dialogs.insert(dialog.id.clone(), key);
+        }
+    }
+
+    fn frame(&mut self, bytes: &[u8]) {
+        match bytes {
+            // A pong of ours, or nothing; a ping (RFC 5626 4.4.1).
+            b"" | b"\r\n" => return,
+            b"\r\n\r\n" => return self.core.send(b"\r\n".to_vec()),
+            _ => {}
+        }
+        if !self.core.up || bytes.len() > self.core.config.limits.message_bytes {
+            return;
+        }
+        match Message::parse(bytes) {
+            Ok(message) if message.is_request() => self.request(&message),
+            Ok(message) => self.response(&message),
+            Err(Reject { code: Some(code), message: Some(message), .. }) => {
+                self.core.reply_now(&message, Reply { code, bare: true, ..Reply::default() });
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let Ua { core, calls, registration, .. } = self;
+        match command {
+            Command::Register { user, password, authorization_user } => registration.register(core, user, &password, authorization_user),
+            Command::Unregister => registration.unregister(core),
+            Command::Call { call, target, to, from, offer, headers } => self.place(Order { call, target, to, from, offer, headers }),
+            Command::Answer { call, sdp } => with(calls, call, |call| call.answer(core, &sdp)),
+            Command::Reject { call, code, reason, headers } => {
+                let code = if (300..=699).contains(&code) { code } else { 480 };
+                with(calls, call, |call| call.refuse(core, code, reason.as_deref(), &headers, EndedBy::Local, Cause::Rejected));
+            }
+            Command::Hangup { call, reason } => with(calls, call, |call| call.hang_up(core, reason)),
+            Command::Offer { call, sdp } => with(calls, call, |call| call.offer(core, sdp)),
+            Command::AcceptOffer { call, sdp } => with(calls, call, |call| call.accept_offer(core, &sdp)),
+            Command::RejectOffer { call, code } => with(calls, call, |call| call.reject_offer(core, code)),
+            Command::Dtmf { call, digit, duration } => with(calls, call, |call| call.dtmf(core, digit, duration)),
+            Command::Respond { request, code, reason, headers } => {
+                if let Some(key) = core.requests.get(&request).cloned() {
+                    let tag = core.new_tag();
+                    let code = if (200..=699).contains(&code) { code } else { 500 };
+                    let reply = Reply { code, reason: reason.as_deref(), to_tag: &tag, headers: &headers, ..Reply::default() };
+                    core.respond(&key, reply);
+                }
+            }
+        }
+    }
+
+    fn active_calls(&self) -> usize {
+        self.calls.values().filter(|call| !call.ended).count()
+    }
+
+    fn place(&mut self, order: Order) {
+        let key = order.call;
+        if self.calls.contains_key(&key) {
+            return;
+        }
+        let placed = if self.active_calls() >= self.core.config.max_calls {
+            Err((486, Cause::Busy, "all calls are taken"))
+        } else {
+            Call::place(&mut self.core, order)
+        };
+        match placed {
+            Ok(call) => {
+                self.calls.insert(key, call);
+            }
+            Err((code, cause, reason)) => self.core.event(UaEvent::Terminated {
+                call: key,
+                by: EndedBy::Local,
+                code,
+                cause,
+                reason: Some(reason.to_owned()),
+                headers: Headers::new(),
+            }),
+        }
+    }
+
+    fn request(&mut self, request: &Message) {
+        let core = &mut self.core;
+        let method = request.method();
+        let to_scheme = request.to().uri().map(|uri| uri.scheme());
+        let bare = |code| Reply { code, bare: true, ..Reply::default() };
+        if *method == Method::Ack {
+            if !core.acknowledge_refusal(request) {
+                self.in_dialog(request);
+            }
+            return;
+        }
+        if to_scheme != Some(Scheme::Sip) {
+            return core.reply_now(request, bare(416));
+        }
+        if request.to().tag().is_none() && core.clients.values().any(|ours| ours.request.call_id == request.call_id()) {
+            return core.reply_now(request, bare(482));
+        }
+        if *method == Method::Cancel {
+            return self.cancel(request);
+        }
+        if core.is_retransmission(request) {
+            return;
+        }
+        if core.is_merged(request) {
+            return core.reply_now(request, bare(482));
+        }
+        let scheme = request.request_uri().map(|uri| uri.scheme());
+        if !is_for_us(core, request) {
+            return core.reply_now(request, bare(if scheme == Some(Scheme::Other) { 416 } else { 404 }));
+        }
+        if scheme != Some(Scheme::Sip) {
+            return core.reply_now(request, bare(416));
+        }
+        let unknown: Vec<&[u8]> =
+            request.require().filter(|tag| !EXTENSIONS.iter().any(|known| tag.eq_ignore_ascii_case(known.as_bytes()))).collect();
+        if !unknown.is_empty() {
+            let headers = [("Unsupported".to_owned(), text(&unknown.join(&b','.to_owned())).into_owned())];
+            return core.reply_now(request, Reply { code: 420, headers: &headers, ..Reply::default() });
+        }
+        if request.to().tag().is_some() {
+            self.in_dialog(request);
+        } else {
+            self.out_of_dialog(request);
+        }
+    }
+
+    /// A request whose To has a tag.
+    fn in_dialog(&mut self, request: &Message) {
+        let call = DialogId::of_request(request).and_then(|id| self.dialogs.get(&id)).and_then(|key| self.calls.get_mut(key));
+        match (call, request.method()) {
+            (Some(call), _) => call.request(&mut self.core, request),
+            (None, Method::Ack) => {}
+            (None, Method::Invite) => self.refuse_invite(request, 481, None),
+            (None, _) => self.core.reply_now(request, Reply { code: 481, ..Reply::default() }),
+        }
+    }
+
+    fn out_of_dialog(&mut self, request: &Message) {
+        let surface = self.core.config.surface_requests;
+        let code = match request.method() {
+            Method::Invite => return self.invite(request),
+            Method::Register | Method::Subscribe | Method::Publish | Method::Message if surface => return self.surface(request),
+            Method::Options | Method::Notify => 200,
+            Method::Bye => 481,
+            _ => 405,
+        };
+        self.core.reply_now(request, Reply { code, ..Reply::default() });
+    }
+
+    /// Gives a request to the host.
+    fn surface(&mut self, request: &Message) {
+        let core = &mut self.core;
+        if !core.has_room(false) {
+            return core.reply_now(request, Reply { code: 503, ..Reply::default() });
+        }
+        core.next_key += 1;
+        let key = RequestKey(core.next_key);
+        let server = core.start_server(request.clone(), ServerOwner::Request(key));
+        core.limit_server(&server, TIMEOUT);
+        core.requests.insert(key, server);
+        core.event(UaEvent::Request {
+            request: key,
+            method: request.method().as_str().to_owned(),
+            invitation: call::invitation(request),
+            message: request.as_bytes().to_vec(),
+        });
+    }
+
+    /// 100 and a refusal. It waits for its ACK while there is room for that.
+    fn refuse_invite(&mut self, invite: &Message, code: u16, reason: Option<&str>) {
+        let core = &mut self.core;
+        if !core.has_room(true) {
+            return core.reply_now(invite, Reply { code, reason, ..Reply::default() });
+        }
+        let server = core.start_server(invite.clone(), ServerOwner::Nobody);
+        core.respond(&server, Reply { code: 100, ..Reply::default() });
+        let tag = core.new_tag();
+        core.respond(&server, Reply { code, reason, to_tag: &tag, ..Reply::default() });
+    }
+
+    /// An INVITE that asks for a call.
+    fn invite(&mut self, invite: &Message) {
+        if let Some(replaces) = invite.header(HeaderName::Replaces) {
+            // Known or not, a call is never given up to a stranger who names it.
+            let code = if self.replaced(replaces).is_some() { 486 } else { 481 };
+            return self.refuse_invite(invite, code, None);
+        }
+        if let Some((code, reason)) = call::refusal(invite) {
+            return self.refuse_invite(invite, code, reason);
+        }
+        if self.active_calls() >= self.core.config.max_calls {
+            self.refuse_invite(invite, 486, None);
+            return self.core.event(UaEvent::MissedBusy { invitation: call::invitation(invite) });
+        }
+        if !self.core.has_room(false) {
+            return self.core.reply_now(invite, Reply { code: 503, ..Reply::default() });
+        }
+        let Some(dialog) = Dialog::of_invite(&mut self.core, invite) else {
+            return self.refuse_invite(invite, 400, Some("Too Many Record-Routes"));
+        };
+        let core = &mut self.core;
+        let server = core.start_server(invite.clone(), ServerOwner::Nobody);
+        core.respond(&server, Reply { code: 100, ..Reply::default() });
+        let call = Call::ring(core, server.clone(), dialog, invite);
+        let key = call.key;
+        if let Some(transaction) = core.servers.get_mut(&server) {
+            transaction.owner = ServerOwner::Invite(key);
+        }
+        self.calls.insert(key, call);
+        self.index(key);
+    }
+
+    /// The call that a Replaces header names (RFC 3891).
+    fn replaced(&self, value: &[u8]) -> Option<CallKey> {
+        let (call_id, params) = value.split_at(value.iter().position(|&byte| byte == b';').unwrap_or(value.len()));
+        let mut id = DialogId { call_id: call_id.trim_ascii().to_vec(), local_tag: Vec::new(), remote_tag: Vec::new() };
+        for param in params.split(|&byte| byte == b';') {
+            match param.split_at_checked(param.iter().position(|&byte| byte == b'=').unwrap_or(0)) {
+                Some((name, [b'=', tag @ ..])) if name.trim_ascii().eq_ignore_ascii_case(b"to-tag") => {
+                    id.local_tag = tag.trim_ascii().to_vec()
+                }
+                Some((name, [b'=', tag @ ..])) if name.trim_ascii().eq_ignore_ascii_case(b"from-tag") => {
+                    id.remote_tag = tag.trim_ascii().to_vec()
+                }
+                _ => {}
+            }
+        }
+        self.dialogs.get(&id).copied()
+    }
+
+    fn cancel(&mut self, cancel: &Message) {
+        let found = self.core.servers.get(&ServerKey::of(cancel)).map(|transaction| transaction.owner);
+        let code = if found.is_some() { 200 } else { 481 };
+        self.core.reply_now(cancel, Reply { code, bare: true, ..Reply::default() });
+        if let Some(ServerOwner::Invite(key) | ServerOwner::Offer(key)) = found
+            && let Some(call) = self.calls.get_mut(&key)
+        {
+            call.cancelled(&mut self.core, cancel);
+        }
+    }
+
+    fn response(&mut self, response: &Message) {
+        let core = &mut self.core;
+        let Some(news) = core.client_response(response) else { return };
+        match news {
+            ClientNews::Provisional { owner: Owner::Invite(key) } => with(&mut self.calls, key, |call| call.progress(core, response)),
+            ClientNews::Provisional { .. } => {}
+            ClientNews::Success { branch, again: true, .. } => call::further_success(core, &branch, response),
+            ClientNews::Success { branch, owner, again: false } => match owner {
+                Owner::Invite(key) => {
+                    with(&mut self.calls, key, |call| call.accepted(core, &branch, response));
+                    self.index(key);
+                }
+                Owner::ReInvite(key) => with(&mut self.calls, key, |call| call.offer_accepted(core, &branch, response)),
+                Owner::Registration | Owner::InDialog(_) | Owner::Nobody | Owner::Abandoned => {}
+            },
+            ClientNews::Final { transaction } => self.final_response(*transaction, response),
+        }
+    }
+
+    fn final_response(&mut self, transaction: ClientTransaction, response: &Message) {
+        let core = &mut self.core;
+        match transaction.owner {
+            Owner::Registration => self.registration.response(core, &transaction, response),
+            Owner::Invite(key) => with(&mut self.calls, key, |call| call.rejected(core, transaction, response)),
+            Owner::ReInvite(key) => with(&mut self.calls, key, |call| call.offer_rejected(core, transaction, response)),
+            Owner::InDialog(key) => with(&mut self.calls, key, |call| call.in_dialog_response(core, transaction, response)),
+            Owner::Nobody => {
+                // A BYE whose call is gone already.
+                let mut request = transaction.request;
+                if matches!(response.status(), Some(401 | 407))
+                    && request.authorization.is_empty()
+                    && core.authorize(&mut request, response).is_some()
+                {
+                    request.cseq = request.cseq.wrapping_add(1) & 0x7fff_ffff;
+                    if core.start_client(request, Owner::Nobody).is_err() {
+                        log::debug!("a request could not be sent again with credentials");
+                    }
+                }
+            }
+            Owner::Abandoned => {}
+        }
+    }
+
+    fn client_timeout(&mut self, transaction: &ClientTransaction) {
+        let core = &mut self.core;
+        match transaction.owner {
+            Owner::Registration => self.registration.timeout(core, transaction),
+            Owner::Invite(key) => with(&mut self.calls, key, |call| call.unanswered(core)),
+            Owner::ReInvite(key) => with(&mut self.calls, key, |call| call.our_offer_timed_out(core)),
+            Owner::InDialog(_) | Owner::Nobody | Owner::Abandoned => {}
+        }
+    }
+}
+
+fn with(calls: &mut BTreeMap<CallKey, Call>, key: CallKey, act: impl FnOnce(&mut Call)) {
+    if let Some(call) = calls.get_mut(&key) {
+        act(call);
+    }
+}
+
+/// Whether the Request-URI names us: by the user of our address of record, of our Contact, or of
+/// the GRUUs that the server gave us.
+fn is_for_us(core: &Core, request: &Message) -> bool {
+    if core.config.any_request_user {
+        return true;
+    }
+    let Some(uri) = request.request_uri() else { return false };
+    let gruu =
+        |gruu: &Option<String>| gruu.as_ref().and_then(|g| super::SipUri::parse(g.as_bytes())).is_some_and(|g| g.user() == uri.user());
+    uri.user_is(&core.identity.user) || uri.user_is(&core.identity.contact_user) || gruu(&core.pub_gruu) || gruu(&core.temp_gruu)
 }
