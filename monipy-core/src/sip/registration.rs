@@ -91,6 +91,14 @@ impl Registration {
         credentials.learn(&core.config.domain);
         core.credentials = Some(credentials);
         core.identity.user = user;
+        self.register_again(core);
+    }
+
+    /// The command `RegisterAgain`.
+    pub(super) fn register_again(&mut self, core: &mut Core) {
+        if core.credentials.is_none() {
+            return;
+        }
         self.wanted = true;
         self.failures = 0;
         self.abandon(core);

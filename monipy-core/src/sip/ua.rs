@@ -208,6 +208,7 @@ impl Ua {
         let Ua { core, calls, registration, .. } = self;
         match command {
             Command::Register { user, password, authorization_user } => registration.register(core, user, &password, authorization_user),
+            Command::RegisterAgain => registration.register_again(core),
             Command::Unregister => registration.unregister(core),
             Command::Call { call, target, to, from, offer, headers } => self.place(Order { call, target, to, from, offer, headers }),
             Command::Answer { call, sdp } => with(calls, call, |call| call.answer(core, &sdp)),
