@@ -1,16 +1,35 @@
 //! The sound of one call, owned by the media worker that ticks it.
 
-use super::control::{AudioEvent, CallAudioControl, Command, ControlShared};
+use super::control::{AudioEvent, CallAudioControl, CaptureSource, Command, ControlShared, PlaybackSink};
+use super::io::{AudioFrame, AudioIo, FrameRef, StreamSender};
+use super::level::{LevelMeter, SILENCE_DBFS};
+use super::mos::{self, Interval};
+use super::receive::{PacketKind, ReceiveStats, Receiver, Tuning};
+use super::resample::Resampler;
 use super::rtp::{OutboundRtp, RtpPacket};
+use super::send::{SendPath, SentKey};
+use super::tap::Framer;
+use super::telephone_event::{EventReceiver, Key};
 use crate::call::CallId;
 use crate::config::{AudioMode, Codec};
 use crate::event::Stats;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// One tick's length.
 const TICK: Duration = Duration::from_millis(10);
+/// Ticks that a late worker catches up with; beyond that the time is skipped.
+const MOST_CATCH_UP: u32 = 50;
+/// Ticks from one reading of the figures to the next, and per interval of the MOS.
+const STATS_TICKS: u64 = 10;
+const MOS_TICKS: u64 = 100;
+/// Silence on the wire that is worth telling.
+const NO_PACKETS_AFTER: Duration = Duration::from_secs(5);
+/// What codec, sound card and mouth-to-packet add to the delay that is measured, ms.
+const FIXED_DELAY_MS: f32 = 40.0;
 
 /// What was negotiated (RFC 3264, RFC 8866): which payload type is which codec.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,9 +51,9 @@ pub struct CallAudioConfig {
     pub codecs: CodecMap,
     /// `None` decodes nothing and sends silence.
     pub mode: AudioMode,
-    /// Hz of [`super::AudioIo`]'s frames.
+    /// Hz of [`AudioIo`]'s frames.
     pub sample_rate: u32,
-    /// Length of [`super::AudioIo`]'s frames, ms: 10 or 20.
+    /// Length of [`AudioIo`]'s frames, ms: 10 or 20.
     pub frame_ms: u32,
     /// Lower bound of the playout delay, ms.
     pub jitter_min_ms: u32,
@@ -46,14 +65,58 @@ pub struct CallAudioConfig {
     pub first_timestamp: u32,
 }
 
+/// The application's callbacks, and the frames between them and the ticks.
+struct Callbacks {
+    io: Arc<dyn AudioIo>,
+    heard: Framer,
+    /// What `fill_audio` gave and was not sent yet; whether it gave anything.
+    filled: VecDeque<i16>,
+    resampler: Resampler,
+}
+
+struct Playback {
+    sink: Box<dyn PlaybackSink>,
+    framer: Framer,
+}
+
+struct Capture {
+    source: Box<dyn CaptureSource>,
+    resampler: Resampler,
+}
+
 /// The sound of one call. Belongs to one thread, which calls [`CallAudio::push_rtp`] for what came
 /// in and [`CallAudio::tick`] every 10 ms. Cheap until the first packet.
 pub struct CallAudio {
     control: Arc<ControlShared>,
     config: CallAudioConfig,
     next_tick: Option<Instant>,
+    ticks: u64,
+    receiver: Receiver,
+    receiving: bool,
+    heard_codec: Codec,
+    key_receiver: EventReceiver,
+    sender: SendPath,
+    taps: Vec<(StreamSender, Framer)>,
+    callbacks: Option<Callbacks>,
+    playback: Option<Playback>,
+    capture: Option<Capture>,
+    level: LevelMeter,
     events: VecDeque<AudioEvent>,
+    last_packet: Option<Instant>,
+    told_no_packets: bool,
     stats: Stats,
+    round_trip_ms: Option<f32>,
+    at_last_mos: ReceiveStats,
+    mos: f32,
+    pcm: Vec<i16>,
+    scratch: Vec<i16>,
+    sent_keys: Vec<SentKey>,
+}
+
+impl fmt::Debug for CallAudio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallAudio").field("call", &self.config.call).field("ticks", &self.ticks).finish_non_exhaustive()
+    }
 }
 
 impl CallAudio {
@@ -62,27 +125,280 @@ impl CallAudio {
     #[must_use]
     pub fn new(config: CallAudioConfig) -> (CallAudio, CallAudioControl) {
         let (handle, control) = CallAudioControl::new(config.call);
-        let audio = CallAudio { control, config, next_tick: None, events: VecDeque::new(), stats: Stats::default() };
+        let mut sender = SendPath::new(config.first_sequence_number, config.first_timestamp);
+        sender.set_codec(config.codecs.send, config.codecs.telephone_event);
+        let heard_codec = config.codecs.receive.first().map_or(Codec::Opus, |r| r.1);
+        let audio = CallAudio {
+            control,
+            next_tick: None,
+            ticks: 0,
+            receiver: Receiver::new(config.jitter_min_ms, config.jitter_max_ms, 16_000, Tuning::default()),
+            receiving: true,
+            heard_codec,
+            key_receiver: EventReceiver::default(),
+            sender,
+            taps: Vec::new(),
+            callbacks: None,
+            playback: None,
+            capture: None,
+            level: LevelMeter::default(),
+            events: VecDeque::new(),
+            last_packet: None,
+            told_no_packets: false,
+            stats: Stats { level_dbfs: SILENCE_DBFS, sent_level_dbfs: SILENCE_DBFS, ..Stats::default() },
+            round_trip_ms: None,
+            at_last_mos: ReceiveStats::default(),
+            mos: mos::mos_of_rating(93.2),
+            pcm: Vec::new(),
+            scratch: Vec::new(),
+            sent_keys: Vec::new(),
+            config,
+        };
         (audio, handle)
     }
 
-    /// Takes a packet that came in. Cheap: it is only put in its place.
+    /// Takes a packet that came in. Cheap: it is only put in its place. Payload types that were
+    /// not negotiated are dropped.
     pub fn push_rtp(&mut self, packet: RtpPacket) {
+        let kind = match self.config.codecs.telephone_event {
+            Some((payload_type, _)) if payload_type == packet.payload_type => PacketKind::TelephoneEvent,
+            _ => match self.config.codecs.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
+                Some(&(_, codec)) => PacketKind::Audio(codec),
+                None => return,
+            },
+        };
         self.stats.packets_received += 1;
         self.stats.bytes_received += packet.payload.len() as u64;
+        self.last_packet = Some(packet.arrival);
+        if std::mem::take(&mut self.told_no_packets) {
+            self.events.push_back(AudioEvent::PacketsAgain);
+        }
+        match kind {
+            PacketKind::TelephoneEvent => {
+                let clock = self.event_clock();
+                let key = self.key_receiver.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, clock);
+                self.tell_key(key);
+            }
+            PacketKind::Audio(codec) => self.heard_codec = codec,
+        }
+        self.receiver.push(packet, kind);
+    }
+
+    fn event_clock(&self) -> u32 {
+        self.config.codecs.telephone_event.map_or(8000, |t| t.1)
+    }
+
+    fn tell_key(&mut self, key: Option<Key>) {
+        if let Some(Key { digit, duration_ms }) = key {
+            self.tell(AudioEvent::DtmfReceived { digit, duration_ms });
+        }
+    }
+
+    fn tell(&mut self, event: AudioEvent) {
+        // Nobody polls: a flood of keys must not grow without bound.
+        if self.events.len() < 1024 {
+            self.events.push_back(event);
+        }
     }
 
     /// Does what is due by `now`: hears 10 ms of the far end for each 10 ms that have passed since
     /// the last call, and appends to `out` the packets to send. A worker that comes late catches
     /// up; after half a second or more (a suspended machine) the time is skipped.
     pub fn tick(&mut self, now: Instant, out: &mut Vec<OutboundRtp>) {
-        let _ = out;
         for command in self.control.take_commands() {
-            if let Command::Codecs(codecs) = command {
+            self.obey(command);
+        }
+        let mut at = *self.next_tick.get_or_insert(now);
+        let late = now.saturating_duration_since(at);
+        if late > TICK * MOST_CATCH_UP {
+            // Whole pairs of ticks, so that packets stay on their raster.
+            let skipped = (late.as_millis() as u64 / 20) * 20;
+            self.skip(skipped);
+            at += Duration::from_millis(skipped);
+        }
+        while at <= now {
+            self.one_tick(at, out);
+            at += TICK;
+        }
+        self.next_tick = Some(at);
+    }
+
+    fn skip(&mut self, ms: u64) {
+        for (_, framer) in &mut self.taps {
+            framer.skip(ms);
+        }
+        if let Some(callbacks) = &mut self.callbacks {
+            callbacks.heard.skip(ms);
+        }
+        self.sender.skip(ms);
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
+            Command::Writer(source) => self.sender.add_writer(source),
+            Command::Mute(muted) => self.sender.set_muted(muted),
+            Command::Dtmf { digits, duration_ms, gap_ms } => {
+                for digit in digits {
+                    self.sender.press(digit, duration_ms, gap_ms);
+                }
+            }
+            Command::Direction { send, receive } => {
+                self.sender.set_allowed(send);
+                self.receiving = receive;
+            }
+            Command::Codecs(codecs) => {
+                self.sender.set_codec(codecs.send, codecs.telephone_event);
                 self.config.codecs = codecs;
             }
+            Command::Io(io) => {
+                self.callbacks = io.map(|io| Callbacks {
+                    io,
+                    heard: Framer::new(self.config.sample_rate, self.config.frame_ms),
+                    filled: VecDeque::new(),
+                    resampler: Resampler::new(self.config.sample_rate, self.config.sample_rate),
+                });
+            }
+            Command::Device { playback, capture } => {
+                self.playback = playback.map(|sink| Playback { framer: Framer::new(sink.sample_rate(), 10), sink });
+                self.capture =
+                    capture.map(|source| Capture { resampler: Resampler::new(source.sample_rate(), source.sample_rate()), source });
+            }
+            Command::RoundTrip(round_trip) => self.round_trip_ms = Some(round_trip.as_secs_f32() * 1000.0),
         }
-        self.next_tick = Some(now + TICK);
+    }
+
+    fn one_tick(&mut self, at: Instant, out: &mut Vec<OutboundRtp>) {
+        self.ticks += 1;
+        self.hear(at);
+        self.speak(out);
+        let key = self.key_receiver.tick(at, self.event_clock());
+        self.tell_key(key);
+        self.watch(at);
+        if self.ticks.is_multiple_of(STATS_TICKS) {
+            self.publish();
+        }
+    }
+
+    /// 10 ms of the far end, to whoever listens.
+    fn hear(&mut self, at: Instant) {
+        let mut pcm = std::mem::take(&mut self.pcm);
+        let mut concealed = false;
+        if self.config.mode != AudioMode::None {
+            let wanted = self.wanted_rate();
+            self.receiver.set_opus_rate(wanted);
+        }
+        if self.config.mode != AudioMode::None && self.receiving {
+            concealed = self.receiver.pull(at, &mut pcm);
+        } else {
+            pcm.clear();
+            pcm.resize(self.receiver.rate() as usize / 100, 0);
+        }
+        let rate = pcm.len() as u32 * 100;
+        self.level.push(&pcm);
+        self.taps.retain_mut(|(sender, framer)| {
+            let sample_rate = framer.sample_rate();
+            let mut wanted = true;
+            framer.push(&pcm, rate, concealed, |timestamp, concealed, pcm| {
+                wanted = sender.send(AudioFrame { sample_rate, timestamp, concealed, pcm: pcm.to_vec() });
+            });
+            wanted
+        });
+        if let Some(Callbacks { io, heard, .. }) = &mut self.callbacks {
+            let (call, sample_rate) = (self.config.call, heard.sample_rate());
+            heard.push(&pcm, rate, concealed, |timestamp, concealed, pcm| {
+                io.on_audio(call, FrameRef { sample_rate, timestamp, concealed, pcm });
+            });
+        }
+        if let Some(Playback { sink, framer }) = &mut self.playback {
+            framer.push(&pcm, rate, concealed, |_, _, pcm| sink.play(pcm));
+        }
+        self.pcm = pcm;
+    }
+
+    /// Hz to decode Opus at: the best that anybody listens at.
+    fn wanted_rate(&self) -> u32 {
+        let taps = self.taps.iter().map(|(_, framer)| framer.sample_rate());
+        let callbacks = self.callbacks.iter().map(|c| c.heard.sample_rate());
+        let playback = self.playback.iter().map(|p| p.framer.sample_rate());
+        taps.chain(callbacks).chain(playback).max().unwrap_or(0).max(16_000)
+    }
+
+    /// 10 ms of this side, and every 20 ms a packet.
+    fn speak(&mut self, out: &mut Vec<OutboundRtp>) {
+        let mut filled = Vec::new();
+        if let Some(callbacks) = &mut self.callbacks {
+            let ten = self.config.sample_rate as usize / 100;
+            if callbacks.filled.len() < ten {
+                self.scratch.clear();
+                self.scratch.resize((self.config.sample_rate / 1000 * self.config.frame_ms) as usize, 0);
+                let given = callbacks.io.fill_audio(self.config.call, &mut self.scratch).min(self.scratch.len());
+                if given > 0 {
+                    self.scratch[given..].fill(0);
+                    callbacks.filled.extend(&self.scratch);
+                }
+            }
+            filled.extend(callbacks.filled.drain(..ten.min(callbacks.filled.len())));
+        }
+        self.scratch.clear();
+        if let Some(capture) = &mut self.capture {
+            self.scratch.resize(capture.source.sample_rate() as usize / 100, 0);
+            let got = capture.source.capture(&mut self.scratch).min(self.scratch.len());
+            self.scratch[got..].fill(0);
+            if got == 0 {
+                self.scratch.clear();
+            }
+        }
+        let mut others: Vec<(&[i16], &mut Resampler)> = Vec::new();
+        if self.config.mode != AudioMode::None {
+            if let Some(callbacks) = &mut self.callbacks {
+                others.push((&filled, &mut callbacks.resampler));
+            }
+            if let Some(capture) = &mut self.capture {
+                others.push((&self.scratch, &mut capture.resampler));
+            }
+        }
+        self.sender.collect(&mut others);
+        self.sender.send(out, &mut self.sent_keys);
+        for (digit, duration_ms) in std::mem::take(&mut self.sent_keys) {
+            self.tell(AudioEvent::DtmfSent { digit, duration_ms });
+        }
+        self.control.sounding_samples_sent.store(self.sender.sounding_samples, Ordering::Release);
+    }
+
+    /// Tells when nothing comes any more.
+    fn watch(&mut self, at: Instant) {
+        let last = *self.last_packet.get_or_insert(at);
+        let silent = at.saturating_duration_since(last);
+        if self.receiving && !self.told_no_packets && silent >= NO_PACKETS_AFTER {
+            self.told_no_packets = true;
+            self.tell(AudioEvent::NoPackets { silent_ms: silent.as_millis() as u32 });
+        }
+    }
+
+    fn publish(&mut self) {
+        let received = self.receiver.stats();
+        if self.ticks.is_multiple_of(MOS_TICKS) && self.receiver.has_stream() {
+            let before = std::mem::replace(&mut self.at_last_mos, received);
+            let invented = received.concealed_ticks.saturating_sub(before.concealed_ticks) as f32;
+            self.mos = mos::mos(&Interval {
+                codec: self.heard_codec,
+                one_way_delay_ms: self.round_trip_ms.unwrap_or(0.0) / 2.0 + received.delay_ms + FIXED_DELAY_MS,
+                loss: invented / (MOS_TICKS as f32 * 480.0),
+                burst_ratio: 1.0,
+            });
+        }
+        self.stats.packets_sent = self.sender.packets;
+        self.stats.bytes_sent = self.sender.bytes;
+        self.stats.packets_lost = received.lost;
+        self.stats.packets_recovered = received.recovered;
+        self.stats.concealed_ms = received.concealed_ticks / 48;
+        self.stats.jitter_ms = received.jitter_ms;
+        self.stats.playout_delay_ms = received.delay_ms;
+        self.stats.round_trip_ms = self.round_trip_ms;
+        self.stats.mos = self.mos;
+        self.stats.level_dbfs = self.level.rms_dbfs();
+        self.stats.sent_level_dbfs = self.sender.level_dbfs();
         self.control.publish(self.stats);
     }
 
@@ -100,6 +416,7 @@ impl CallAudio {
 
 impl Drop for CallAudio {
     fn drop(&mut self) {
+        self.publish();
         self.control.close();
     }
 }

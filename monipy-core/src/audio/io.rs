@@ -303,6 +303,10 @@ impl WriterSource {
         self.shared.wake();
         n
     }
+    /// Nothing is queued now.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shared.lock().items.is_empty()
+    }
     /// Nothing is queued and nobody will write any more.
     pub(crate) fn is_done(&self) -> bool {
         let queue = self.shared.lock();

@@ -7,9 +7,21 @@
 //! - `receive/` turns packets into an unbroken flow of samples; `codec/` decodes and encodes.
 
 mod call_audio;
+pub mod codec;
 mod control;
+pub mod g711;
 mod io;
+pub mod level;
+pub mod mixer;
+pub mod mos;
+pub(crate) mod receive;
+pub mod resample;
 mod rtp;
+mod send;
+mod tap;
+pub mod telephone_event;
+pub mod tone;
+pub mod wav;
 
 pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
