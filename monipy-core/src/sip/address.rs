@@ -11,9 +11,9 @@ use std::borrow::Cow;
 /// An address of a message: a view over its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NameAddr<'a> {
-    display: Option<&'a [u8]>,
-    uri: &'a [u8],
-    params: Params<'a>,
+    pub(super) display: Option<&'a [u8]>,
+    pub(super) uri: &'a [u8],
+    pub(super) params: Params<'a>,
 }
 
 impl<'a> NameAddr<'a> {

@@ -15,7 +15,7 @@ macro_rules! header_names {
         impl HeaderName {
             /// The name in its usual spelling; empty for [`HeaderName::Other`].
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self {
                     $(HeaderName::$variant => $long,)*
                     HeaderName::Other => "",
@@ -34,31 +34,57 @@ macro_rules! header_names {
                         _ => HeaderName::Other,
                     };
                 }
-                // Length and first letter leave one or two names to compare with.
-                let Some(&first) = name.first() else { return HeaderName::Other };
-                let first = first.to_ascii_lowercase();
-                $(
-                    if const { $long.len() } == name.len()
-                        && first == const { first_lower($long) }
-                        && name.eq_ignore_ascii_case($long.as_bytes())
-                    {
-                        return HeaderName::$variant;
+                let mut slot = slot_of(name);
+                while let Some(&Some((spelling, known))) = TABLE.get(slot) {
+                    // Nearly everybody uses the usual spelling.
+                    if name == spelling || name.eq_ignore_ascii_case(spelling) {
+                        return known;
                     }
-                )*
+                    slot = (slot + 1) % SLOTS;
+                }
                 HeaderName::Other
             }
         }
     };
 }
 
-const fn first_lower(name: &str) -> u8 {
-    match name.as_bytes() {
-        [first, ..] => first.to_ascii_lowercase(),
-        [] => 0,
-    }
+/// Slots of the name table: a power of two that leaves it more than half empty.
+const SLOTS: usize = 256;
+
+/// The known names by [`slot_of`], each in its slot or the next free one after it.
+static TABLE: [Slot; SLOTS] = table();
+
+/// A name in its usual spelling, and what it is.
+type Slot = Option<(&'static [u8], HeaderName)>;
+
+/// Where to look for a name: by its length and three of its letters, whatever their case.
+const fn slot_of(name: &[u8]) -> usize {
+    let (first, second, last) = match name {
+        [first, second, .., last] => (*first, *second, *last),
+        _ => (0, 0, 0),
+    };
+    let letters = (first | 32) as usize * 31 + (second | 32) as usize * 7 + (last | 32) as usize * 3;
+    (letters + name.len()) % SLOTS
 }
 
-// The most frequent ones first: the search goes in this order.
+// Runs when the crate is compiled: an index out of bounds would be a compile error.
+#[allow(clippy::indexing_slicing)]
+const fn table() -> [Slot; SLOTS] {
+    let mut table: [Slot; SLOTS] = [None; SLOTS];
+    let mut next = 0;
+    while next < HeaderName::ALL.len() {
+        let name = HeaderName::ALL[next];
+        let spelling = name.as_str().as_bytes();
+        let mut slot = slot_of(spelling);
+        while table[slot].is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = Some((spelling, name));
+        next += 1;
+    }
+    table
+}
+
 header_names! {
     Via = "Via" | b'v',
     From = "From" | b'f',

@@ -3,7 +3,7 @@
 //! allocates nothing.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 use std::borrow::Cow;
 
 /// Is this a space or a tab? (Folds are blanked to spaces before anybody looks.)
@@ -15,7 +15,33 @@ pub(crate) fn is_blank(byte: u8) -> bool {
 /// Is this a character of a `token`?
 #[inline]
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    static TOKEN: [bool; 256] = alphanumerics_and(b"-.!%*_+`'~");
+    TOKEN.get(usize::from(byte)) == Some(&true)
+}
+
+/// Is this a character of a host name or an IPv4 address? (The underscore is in no host name, but
+/// in many a private network.)
+#[inline]
+pub(crate) fn is_host_byte(byte: u8) -> bool {
+    static HOST: [bool; 256] = alphanumerics_and(b".-_");
+    HOST.get(usize::from(byte)) == Some(&true)
+}
+
+// Runs when the crate is compiled: an index out of bounds would be a compile error.
+#[allow(clippy::indexing_slicing)]
+const fn alphanumerics_and(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 /// Is this a non-empty `token`?
@@ -163,29 +189,21 @@ impl<'a> Iterator for List<'a> {
     }
 }
 
-/// Where the first element of a comma list ends: at the dividing comma or at the end.
+/// Where the first element of a comma list ends: at the dividing comma or at the end. After an
+/// open quote or an open `<` no comma divides any more.
 fn element_end(bytes: &[u8]) -> usize {
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut angle = false;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if escaped {
-            escaped = false;
-        } else if quoted {
-            match byte {
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-        } else if angle {
-            angle = byte != b'>';
-        } else {
-            match byte {
-                b',' => return at,
-                b'"' => quoted = true,
-                b'<' => angle = true,
-                _ => {}
-            }
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..) {
+        let Some(found) = memchr3(b',', b'"', b'<', rest) else { break };
+        let special = rest.get(found..).unwrap_or_default();
+        let skipped = match special.first() {
+            Some(b',') => return at + found,
+            Some(b'"') => quoted_len(special),
+            _ => memchr(b'>', special).map(|close| close + 1),
+        };
+        match skipped {
+            Some(skipped) => at += found + skipped,
+            None => break,
         }
     }
     bytes.len()

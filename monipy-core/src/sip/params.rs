@@ -3,7 +3,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::lexical::{is_blank, quoted_len, split_once, trim, trim_start, unquote};
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 use std::borrow::Cow;
 
 /// The parameters after an address, a Via or a URI, in the order in which they stand there.
@@ -134,7 +134,7 @@ fn next_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn name_and_value(part: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match memchr(b'=', part).and_then(|_| split_once(part, b'=')) {
+    match split_once(part, b'=') {
         Some((name, value)) => (trim(name), Some(trim(value))),
         None => (trim(part), None),
     }

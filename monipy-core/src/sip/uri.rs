@@ -2,7 +2,7 @@
 //! is ever unescaped and escaped again, so what goes out is byte for byte what came in.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use super::lexical::{decimal, split_once, text, trim, trim_end};
+use super::lexical::{decimal, is_host_byte, split_once, text, trim, trim_end};
 use super::params::Params;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -41,11 +41,14 @@ impl<'a> SipUri<'a> {
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
         let raw = trim(raw);
         let (scheme, rest) = split_once(raw, b':')?;
-        if !is_scheme(scheme) || raw.iter().any(|&byte| byte < b' ' || byte == 0x7f) {
+        // Without an early exit this becomes a vector loop.
+        if raw.iter().fold(false, |control, &byte| control | (byte < b' ') | (byte == 0x7f)) {
             return None;
         }
-        let scheme = if scheme.eq_ignore_ascii_case(b"sip") {
+        let scheme = if scheme == b"sip" || scheme.eq_ignore_ascii_case(b"sip") {
             Scheme::Sip
+        } else if !is_scheme(scheme) {
+            return None;
         } else if scheme.eq_ignore_ascii_case(b"sips") {
             Scheme::Sips
         } else {
@@ -213,9 +216,8 @@ pub(crate) fn host_and_port(bytes: &[u8]) -> Option<(&[u8], Option<u16>)> {
         (host, rest)
     } else {
         let (host, rest) = bytes.split_at_checked(memchr(b':', bytes).unwrap_or(bytes.len()))?;
-        // The underscore is in no host name, but in many a private network.
         let host = trim_end(host);
-        if host.is_empty() || !host.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
+        if host.is_empty() || !host.iter().all(|&byte| is_host_byte(byte)) {
             return None;
         }
         (host, rest)

@@ -12,11 +12,11 @@ pub const BRANCH_COOKIE: &str = "z9hG4bK";
 /// One Via of a message: a view over its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Via<'a> {
-    transport: &'a [u8],
-    sent_by: &'a [u8],
-    host: &'a [u8],
-    port: Option<u16>,
-    params: Params<'a>,
+    pub(super) transport: &'a [u8],
+    pub(super) sent_by: &'a [u8],
+    pub(super) host: &'a [u8],
+    pub(super) port: Option<u16>,
+    pub(super) params: Params<'a>,
 }
 
 impl<'a> Via<'a> {
