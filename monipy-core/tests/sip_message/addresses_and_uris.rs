@@ -28,8 +28,26 @@ fn a_uri_shows_its_parts() {
 #[test]
 fn broken_uris_are_none() {
     for broken in [
-        "", "sip", "sip:", ":x", "1ip:a@b", "sip:@b", "sip:a@", "sip:a@b:", "sip:a@b:x", "sip:a@b:65536", "sip:a@b@c", "sip:a@b c", "sip:2001:db8::10",
-        "sip:[2001:db8::1", "sip:[]", "sip:[2001:db8::1]x", "sip:a\r\n@b", "sip:a@b\u{7f}", "sip:a@h\u{f6}st", "<sip:a@b>",
+        "",
+        "sip",
+        "sip:",
+        ":x",
+        "1ip:a@b",
+        "sip:@b",
+        "sip:a@",
+        "sip:a@b:",
+        "sip:a@b:x",
+        "sip:a@b:65536",
+        "sip:a@b@c",
+        "sip:a@b c",
+        "sip:2001:db8::10",
+        "sip:[2001:db8::1",
+        "sip:[]",
+        "sip:[2001:db8::1]x",
+        "sip:a\r\n@b",
+        "sip:a@b\u{7f}",
+        "sip:a@h\u{f6}st",
+        "<sip:a@b>",
     ] {
         assert!(SipUri::parse(broken.as_bytes()).is_none(), "{broken:?}");
     }
@@ -85,7 +103,19 @@ fn an_address_with_angles_keeps_its_parameters_apart_from_the_uris() {
 
 #[test]
 fn broken_addresses_are_none() {
-    for broken in ["", "<>", "<sip:a@b", "\"x <sip:a@b>", "sip:a@b;;x", "<sip:a@b>x", "<sip:a@b>;=x", "<sip:a@b>;x=\"y", "no scheme", "sip:", "<sip:a@b>;a b=c"] {
+    for broken in [
+        "",
+        "<>",
+        "<sip:a@b",
+        "\"x <sip:a@b>",
+        "sip:a@b;;x",
+        "<sip:a@b>x",
+        "<sip:a@b>;=x",
+        "<sip:a@b>;x=\"y",
+        "no scheme",
+        "sip:",
+        "<sip:a@b>;a b=c",
+    ] {
         assert!(NameAddr::parse(broken.as_bytes()).is_none(), "{broken:?}");
     }
 }
@@ -106,7 +136,9 @@ fn a_via_is_read_with_blanks_anywhere() {
     assert_eq!((via.transport(), via.host(), via.port()), (&b"WSS"[..], &b"host.invalid"[..], Some(443)));
     assert_eq!((via.branch(), via.received()), (Some(&b"z9hG4bKa"[..]), Some(&b"[2001:db8::1]"[..])));
     assert!(via.has_unique_branch());
-    for broken in ["SIP/2.0/UDP", "SIP/7.0/UDP a", "SIP/2.0/UDP a:b", "SIP/2.0/UDP a;;b", "SIP/2.0/U,P a", "HTTP/2.0/UDP a", "SIP/2.0/UDP a b"] {
+    for broken in
+        ["SIP/2.0/UDP", "SIP/7.0/UDP a", "SIP/2.0/UDP a:b", "SIP/2.0/UDP a;;b", "SIP/2.0/U,P a", "HTTP/2.0/UDP a", "SIP/2.0/UDP a b"]
+    {
         assert!(Via::parse(broken.as_bytes()).is_none(), "{broken:?}");
     }
 }
@@ -123,7 +155,10 @@ fn lists_divide_at_commas_outside_quotes_and_angles() {
 fn a_message_gives_typed_access_to_its_headers() {
     let message = parse(invite());
     assert!(message.is_request() && !message.is_response() && message.status().is_none());
-    assert_eq!(message.record_routes().collect::<Vec<_>>(), [&b"<sip:p1.example;transport=ws;lr>"[..], b"<sip:p2.example;lr>", b"<sip:p3.example;lr>"]);
+    assert_eq!(
+        message.record_routes().collect::<Vec<_>>(),
+        [&b"<sip:p1.example;transport=ws;lr>"[..], b"<sip:p2.example;lr>", b"<sip:p3.example;lr>"]
+    );
     assert_eq!(message.headers(HeaderName::RecordRoute).count(), 2);
     assert_eq!(message.vias().map(|via| via.sent_by().to_vec()).collect::<Vec<_>>(), [b"127.0.0.1:41557".to_vec(), b"192.0.2.9".to_vec()]);
     assert_eq!(message.from().display_name().as_deref(), Some("Agent, \"A\""));
@@ -164,7 +199,9 @@ fn every_known_name_is_found_in_any_case_and_no_other() {
             assert_eq!(HeaderName::parse(format!("{spelling}x").as_bytes()), HeaderName::Other);
         }
     }
-    for (compact, long) in [("v", "Via"), ("F", "From"), ("t", "To"), ("I", "Call-ID"), ("m", "Contact"), ("l", "Content-Length"), ("c", "Content-Type")] {
+    for (compact, long) in
+        [("v", "Via"), ("F", "From"), ("t", "To"), ("I", "Call-ID"), ("m", "Contact"), ("l", "Content-Length"), ("c", "Content-Type")]
+    {
         assert_eq!(HeaderName::parse(compact.as_bytes()).as_str(), long);
     }
     assert_eq!(HeaderName::parse(b""), HeaderName::Other);

@@ -34,10 +34,9 @@ fn rfc_7616_section_3_9_1() {
     let target = Target { method: &get, uri: b"/dir/index.html", body: b"" };
     let challenge = "realm=\"http-auth@example.org\", qop=\"auth, auth-int\", nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
                      opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
-    for (algorithm, response) in [
-        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
-    ] {
+    for (algorithm, response) in
+        [("MD5", "8ca523f5e9506fed4657c9700eebdbec"), ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")]
+    {
         let mut credentials = Credentials::new("Mufasa", "Circle of Life");
         let message = challenged(&format!("WWW-Authenticate: Digest {challenge}, algorithm={algorithm}\r\n"));
         let answer = credentials.answer(&message, target, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ").expect("an answer");
@@ -62,9 +61,15 @@ fn rfc_2617_section_3_5_and_rfc_2069_form() {
 
 #[test]
 fn the_bytes_are_those_jssip_sends() {
-    let value = answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"n1\", qop=\"auth\"\r\n");
+    let value = answer(
+        &mut Credentials::new("1001", "secret"),
+        "WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"n1\", qop=\"auth\"\r\n",
+    );
     let (before, after) = value.split_once(" response=\"").expect("a response");
-    assert_eq!(before, "Digest algorithm=MD5, username=\"1001\", realm=\"supersbc.telecmi.com\", nonce=\"n1\", uri=\"sip:supersbc.telecmi.com\",");
+    assert_eq!(
+        before,
+        "Digest algorithm=MD5, username=\"1001\", realm=\"supersbc.telecmi.com\", nonce=\"n1\", uri=\"sip:supersbc.telecmi.com\","
+    );
     assert_eq!(&after[32..], "\", qop=auth, cnonce=\"2r2h2ov935am\", nc=00000001");
 
     let value = answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", opaque=\"o,1\"\r\n");
@@ -90,9 +95,13 @@ fn the_topmost_challenge_that_can_be_answered_is() {
 #[test]
 fn basic_is_never_answered() {
     assert_eq!(refusal("WWW-Authenticate: Basic realm=\"r\"\r\n"), Refusal::NoChallenge);
-    let value = answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Basic realm=\"r\"\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n");
+    let value = answer(
+        &mut Credentials::new("1001", "secret"),
+        "WWW-Authenticate: Basic realm=\"r\"\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n",
+    );
     assert!(value.starts_with("Digest ") && !value.contains("secret"));
-    let value = answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Basic realm=\"r\", dIgEsT  REALM = \"r2\" ,Nonce=\"n\"\r\n");
+    let value =
+        answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Basic realm=\"r\", dIgEsT  REALM = \"r2\" ,Nonce=\"n\"\r\n");
     assert!(value.contains("realm=\"r2\""), "{value}");
 }
 
@@ -131,7 +140,8 @@ fn commas_quotes_and_case_are_no_obstacle() {
 
 #[test]
 fn auth_is_preferred_and_auth_int_alone_protects_the_body() {
-    let both = answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int,auth\"\r\n");
+    let both =
+        answer(&mut Credentials::new("1001", "secret"), "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int,auth\"\r\n");
     assert!(both.contains("qop=auth,"), "{both}");
     let mut credentials = Credentials::new("1001", "secret");
     let message = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"\r\n");
@@ -205,13 +215,22 @@ fn nothing_printed_holds_a_secret() {
 fn a_server_verifies_what_a_client_answers() {
     use Algorithm::{Md5, Md5Sess, Sha256, Sha256Sess, Sha512_256, Sha512_256Sess};
     for algorithm in [Md5, Md5Sess, Sha256, Sha256Sess, Sha512_256, Sha512_256Sess] {
-        for qop in [QopOffer::default(), QopOffer { auth: true, auth_int: false }, QopOffer { auth: false, auth_int: true }, QopOffer { auth: true, auth_int: true }] {
-            let challenge = Challenge { realm: "lab".to_owned(), nonce: "abc".to_owned(), opaque: Some("o".to_owned()), algorithm, qop, stale: true };
+        for qop in [
+            QopOffer::default(),
+            QopOffer { auth: true, auth_int: false },
+            QopOffer { auth: false, auth_int: true },
+            QopOffer { auth: true, auth_int: true },
+        ] {
+            let challenge =
+                Challenge { realm: "lab".to_owned(), nonce: "abc".to_owned(), opaque: Some("o".to_owned()), algorithm, qop, stale: true };
             let value = challenge.to_value();
             assert_eq!(Challenge::parse_all(value.as_bytes()), [challenge], "{value}");
             let value = answer(&mut Credentials::new("us\"er", "p\u{e4}ss"), &format!("WWW-Authenticate: {value}\r\n"));
             let read = Authorization::parse(value.as_bytes()).unwrap_or_else(|| panic!("{value}"));
-            assert_eq!((read.username.as_str(), read.realm.as_str(), read.nonce.as_str(), read.algorithm), ("us\"er", "lab", "abc", algorithm));
+            assert_eq!(
+                (read.username.as_str(), read.realm.as_str(), read.nonce.as_str(), read.algorithm),
+                ("us\"er", "lab", "abc", algorithm)
+            );
             assert_eq!((read.uri.as_str(), read.opaque.as_deref()), ("sip:supersbc.telecmi.com", Some("o")));
             let ha1 = Ha1::new(algorithm, "us\"er", "lab", "p\u{e4}ss");
             assert!(read.verify(&ha1, &Method::Register, b""), "{value}");

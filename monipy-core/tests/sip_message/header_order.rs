@@ -57,7 +57,20 @@ fn re_invite_has_its_content_type_before_allow() {
     let names: Vec<&str> = text.lines().skip(1).map_while(|line| line.split_once(": ").map(|(name, _)| name)).collect();
     assert_eq!(
         names,
-        ["Via", "Max-Forwards", "To", "From", "Call-ID", "CSeq", "Contact", "Content-Type", "Allow", "Supported", "User-Agent", "Content-Length"]
+        [
+            "Via",
+            "Max-Forwards",
+            "To",
+            "From",
+            "Call-ID",
+            "CSeq",
+            "Contact",
+            "Content-Type",
+            "Allow",
+            "Supported",
+            "User-Agent",
+            "Content-Length"
+        ]
     );
     assert!(text.ends_with("Content-Length: 5\r\n\r\nv=0\r\n"));
 }
@@ -85,7 +98,9 @@ fn responses() {
     assert_eq!(String::from_utf8(write(200, "OK").body("application/sdp", "v=0").to_bytes()).expect("text"), ok);
 
     let trying = String::from_utf8(ResponseWriter::new(&invite, 100, "Trying").to_tag("x").supported("ice").to_bytes()).expect("text");
-    assert!(!trying.contains("Record-Route") && !trying.contains("tag=x") && trying.contains("\r\nTo: <sip:1001@supersbc.telecmi.com>\r\n"));
+    assert!(
+        !trying.contains("Record-Route") && !trying.contains("tag=x") && trying.contains("\r\nTo: <sip:1001@supersbc.telecmi.com>\r\n")
+    );
     let busy = String::from_utf8(write(486, "Busy Here").to_bytes()).expect("text");
     assert!(!busy.contains("Record-Route") && busy.contains("tag=0d0d1g7vhd"));
     let asked = String::from_utf8(ResponseWriter::new(&invite, 486, "Busy Here").record_route(true).to_bytes()).expect("text");
@@ -94,7 +109,9 @@ fn responses() {
 
 #[test]
 fn a_tag_that_is_there_is_kept() {
-    let text = String::from_utf8(invite()).expect("text").replace("To: <sip:1001@supersbc.telecmi.com>", "To: <sip:1001@supersbc.telecmi.com>;tag=old");
+    let text = String::from_utf8(invite())
+        .expect("text")
+        .replace("To: <sip:1001@supersbc.telecmi.com>", "To: <sip:1001@supersbc.telecmi.com>;tag=old");
     let answer = parse(ResponseWriter::new(&parse(text), 200, "OK").to_tag("new").to_bytes());
     assert_eq!(answer.to().tag(), Some(&b"old"[..]));
 }

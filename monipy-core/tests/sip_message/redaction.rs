@@ -11,7 +11,9 @@ fn digest_answers_lose_response_and_cnonce() {
     for secret in ["99203ebc", "2r2h2ov935am", "aaaa", "bbbb", "\"cc\""] {
         assert!(!redacted.contains(secret), "{secret} in {redacted}");
     }
-    for kept in ["username=\"1001\"", "realm=\"b\"", "nonce=\"n1\"", "uri=\"sip:b\"", "response=***", "nc=00000001", "Content-Length: 0\r\n\r\n"] {
+    for kept in
+        ["username=\"1001\"", "realm=\"b\"", "nonce=\"n1\"", "uri=\"sip:b\"", "response=***", "nc=00000001", "Content-Length: 0\r\n\r\n"]
+    {
         assert!(redacted.contains(kept), "{kept} not in {redacted}");
     }
 }
@@ -32,7 +34,11 @@ fn keys_of_a_session_description_are_hidden() {
     for secret in ["2/1mu", "75:74", "d0Rm", "c2Vj"] {
         assert!(!redacted.contains(secret), "{secret} in {redacted}");
     }
-    assert!(redacted.contains("a=ice-ufrag:4ZcD\r\n") && redacted.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 ***") && redacted.ends_with("a=sendrecv\r\n"));
+    assert!(
+        redacted.contains("a=ice-ufrag:4ZcD\r\n")
+            && redacted.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 ***")
+            && redacted.ends_with("a=sendrecv\r\n")
+    );
 }
 
 #[test]

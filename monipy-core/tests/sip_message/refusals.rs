@@ -20,7 +20,9 @@ fn content_length_bounds_the_body() {
     assert_eq!(parse(longer).body(), parse(invite()).body());
     assert_eq!(parse(replaced("Content-Length:", "X-Length:")).body(), parse(invite()).body());
 
-    for broken in ["Content-Length: 1", "Content-Length: -", "Content-Length: 18446744073709551617", "Content-Length: 5\r\nContent-Length: "] {
+    for broken in
+        ["Content-Length: 1", "Content-Length: -", "Content-Length: 18446744073709551617", "Content-Length: 5\r\nContent-Length: "]
+    {
         let reject = reject(replaced("Content-Length: ", broken));
         assert_eq!(reject.code, Some(400), "{broken}");
     }
@@ -30,7 +32,9 @@ fn content_length_bounds_the_body() {
 
 #[test]
 fn raw_control_characters_are_refused_and_never_sent_back() {
-    for broken in ["X-A: b\0c\r\n", "X-A: b\rc\r\n", "X-A: b\nc: d\r\n", "X-A: b\n\r\n", "X\0A: b\r\n", "\0\r\n", "X-A: \\\\\0\r\n X: \0\r\n"] {
+    for broken in
+        ["X-A: b\0c\r\n", "X-A: b\rc\r\n", "X-A: b\nc: d\r\n", "X-A: b\n\r\n", "X\0A: b\r\n", "\0\r\n", "X-A: \\\\\0\r\n X: \0\r\n"]
+    {
         let reject = reject(options_with(broken));
         assert_eq!(reject.code, Some(400), "{broken:?}");
         let answer = ResponseWriter::new(&reject.message.expect("copies"), 400, "Bad Request").to_tag("t").to_bytes();
@@ -69,7 +73,18 @@ fn start_lines_that_are_none_are_refused() {
     }
     let other_version = String::from_utf8(options_with("")).expect("text").replacen("SIP/2.0", "SIP/7.0", 1);
     assert_eq!(reject(other_version).code, Some(505));
-    for line in ["", " ", "OPTIONS", "SIP/2.0 4294967301 x", "SIP/2.0 -1 x", "SIP/2.0 99 x", "SIP/2.0 700 x", "SIP/7.0 200 OK", "SIP/2.0 2OO OK", "\0 sip:a SIP/2.0"] {
+    for line in [
+        "",
+        " ",
+        "OPTIONS",
+        "SIP/2.0 4294967301 x",
+        "SIP/2.0 -1 x",
+        "SIP/2.0 99 x",
+        "SIP/2.0 700 x",
+        "SIP/7.0 200 OK",
+        "SIP/2.0 2OO OK",
+        "\0 sip:a SIP/2.0",
+    ] {
         let frame = String::from_utf8(options_with("")).expect("text").replacen("OPTIONS sip:1001@a.invalid SIP/2.0", line, 1);
         assert_eq!(reject(frame).code, None, "{line:?}");
     }

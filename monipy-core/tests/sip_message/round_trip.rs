@@ -4,8 +4,11 @@ use monipy_core::sip::{HeaderName, Message, Method, RequestWriter, ResponseWrite
 use proptest::prelude::*;
 
 fn method() -> impl Strategy<Value = Method> {
-    prop_oneof!["INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|INFO|UPDATE|REFER|NOTIFY|SUBSCRIBE|MESSAGE|PUBLISH|PRACK", "[A-Z][A-Za-z0-9.!%*_+`'~-]{0,20}"]
-        .prop_map(|text| Method::parse(text.as_bytes()).expect("a token"))
+    prop_oneof![
+        "INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|INFO|UPDATE|REFER|NOTIFY|SUBSCRIBE|MESSAGE|PUBLISH|PRACK",
+        "[A-Z][A-Za-z0-9.!%*_+`'~-]{0,20}"
+    ]
+    .prop_map(|text| Method::parse(text.as_bytes()).expect("a token"))
 }
 
 /// A name, a value without blanks at its ends.

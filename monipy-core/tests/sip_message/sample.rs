@@ -3,7 +3,7 @@
 use monipy_core::sip::{Message, Reject};
 
 /// An INVITE as an SBC sends it to a registered supervisor.
-pub fn invite() -> Vec<u8> {
+pub(crate) fn invite() -> Vec<u8> {
     let sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
     format!(
         "INVITE sip:55hm45vp@fqdb815gb799.invalid;transport=ws SIP/2.0\r\n\
@@ -31,7 +31,7 @@ pub fn invite() -> Vec<u8> {
 }
 
 /// An OPTIONS with these header lines (each ending in CRLF) added.
-pub fn options_with(headers: &str) -> Vec<u8> {
+pub(crate) fn options_with(headers: &str) -> Vec<u8> {
     format!(
         "OPTIONS sip:1001@a.invalid SIP/2.0\r\nVia: SIP/2.0/WSS b.invalid;branch=z9hG4bK1\r\nFrom: <sip:b@b>;tag=1\r\n\
          To: <sip:1001@a>\r\nCall-ID: c\r\nCSeq: 7 OPTIONS\r\n{headers}\r\n"
@@ -39,11 +39,11 @@ pub fn options_with(headers: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-pub fn parse(frame: impl AsRef<[u8]>) -> Message {
+pub(crate) fn parse(frame: impl AsRef<[u8]>) -> Message {
     Message::parse(frame.as_ref()).unwrap_or_else(|reject| panic!("{reject:?} for {}", String::from_utf8_lossy(frame.as_ref())))
 }
 
-pub fn reject(frame: impl AsRef<[u8]>) -> Reject {
+pub(crate) fn reject(frame: impl AsRef<[u8]>) -> Reject {
     match Message::parse(frame.as_ref()) {
         Ok(_) => panic!("was read: {}", String::from_utf8_lossy(frame.as_ref())),
         Err(reject) => reject,
