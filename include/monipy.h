@@ -110,199 +110,96 @@ extern "C" {
  * Versions, the kinds of event, and the codes that events carry.
  */
 
-/*
- Version of this header.
- */
+/* Version of this header. */
 #define MONIPY_VERSION_MAJOR 0
-
-/*
- Version of this header.
- */
+/* Version of this header. */
 #define MONIPY_VERSION_MINOR 1
-
-/*
- Version of this header.
- */
+/* Version of this header. */
 #define MONIPY_VERSION_PATCH 0
-
-/*
- Version of this header: major << 16 | minor << 8 | patch.
- */
+/* Version of this header: major << 16 | minor << 8 | patch. */
 #define MONIPY_VERSION 256
-
-/*
- Version of the ABI: the N of libmonipy.so.N. Compare with monipy_abi_version().
- */
+/* Version of the ABI: the N of libmonipy.so.N. Compare with monipy_abi_version(). */
 #define MONIPY_ABI_VERSION 0
-
-/*
- 'login': The registration was accepted (also after a lost server came back; not on each refresh).
+/* 'login': The registration was accepted (also after a lost server came back; not on each refresh).
  */
 #define MONIPY_EVENT_LOGIN 1
-
-/*
- 'loginFailed': The server refused the login: 401 wrong id or password, 405 too many connections, else the SIP code.
+/* 'loginFailed': The server refused the login: 401 wrong id or password, 405 too many connections,
+ * else the SIP code.
  */
 #define MONIPY_EVENT_LOGIN_FAILED 2
-
-/*
- 'logout': The registration is gone: logged out, or the server link was lost.
- */
+/* 'logout': The registration is gone: logged out, or the server link was lost. */
 #define MONIPY_EVENT_LOGOUT 3
-
-/*
- 'inComingCall': A barge or monitor request arrived and waits for answer() or reject().
- */
+/* 'inComingCall': A barge or monitor request arrived and waits for answer() or reject(). */
 #define MONIPY_EVENT_INCOMING_CALL 4
-
-/*
- 'trying': A call is being set up.
- */
+/* 'trying': A call is being set up. */
 #define MONIPY_EVENT_TRYING 5
-
-/*
- 'ringing': 180 was sent (incoming) or received (outgoing); code 183.
- */
+/* 'ringing': 180 was sent (incoming) or received (outgoing); code 183. */
 #define MONIPY_EVENT_RINGING 6
-
-/*
- 'answered': The call is up: when the ACK arrives (incoming) or on the 200 (outgoing).
- */
+/* 'answered': The call is up: when the ACK arrives (incoming) or on the 200 (outgoing). */
 #define MONIPY_EVENT_ANSWERED 7
-
-/*
- 'callStream': Media is established: ICE and DTLS are done and a remote track exists. PCM flows from here on.
+/* 'callStream': Media is established: ICE and DTLS are done and a remote track exists. PCM flows
+ * from here on.
  */
 #define MONIPY_EVENT_CALL_STREAM 8
-
-/*
- 'hold': One side put the call on hold.
- */
+/* 'hold': One side put the call on hold. */
 #define MONIPY_EVENT_HOLD 9
-
-/*
- 'unhold': One side took the call off hold.
- */
+/* 'unhold': One side took the call off hold. */
 #define MONIPY_EVENT_UNHOLD 10
-
-/*
- 'dtmf': The far side pressed a key (RFC 4733 or INFO), or a key of ours was sent.
- */
+/* 'dtmf': The far side pressed a key (RFC 4733 or INFO). */
 #define MONIPY_EVENT_DTMF 11
-
-/*
- 'hangup': This side ended the call: terminate, reject, or ringTime expired (408).
- */
+/* 'hangup': This side ended the call: terminate, reject, or ringTime expired (408). */
 #define MONIPY_EVENT_HANGUP 12
-
-/*
- 'ended': The far side ended the call, or cancelled it before it was answered.
- */
+/* 'ended': The far side ended the call, or cancelled it before it was answered. */
 #define MONIPY_EVENT_ENDED 13
-
-/*
- 'missed': A call was not answered: ringTime expired, the caller gave up, or a second call met a busy supervisor (486).
+/* 'missed': A call was not answered: ringTime expired, the caller gave up, or a second call met a
+ * busy supervisor (486).
  */
 #define MONIPY_EVENT_MISSED 14
-
-/*
- 'mediaFailed': No microphone or speaker could be opened, or media failed; code 415. The call goes on when only a device failed.
+/* 'mediaFailed': No microphone or speaker could be opened, or media failed; code 415. The call goes
+ * on when only a device failed.
  */
 #define MONIPY_EVENT_MEDIA_FAILED 15
-
-/*
- 'error': A method was called in the wrong state, or something failed that has no event of its own.
+/* 'error': A method was called in the wrong state, or something failed that has no event of its
+ * own.
  */
 #define MONIPY_EVENT_ERROR 16
-
-/*
- 'connected': The link to the server is up.
- */
+/* 'connected': The link to the server is up. */
 #define MONIPY_EVENT_CONNECTED 17
-
-/*
- 'disconnected': The link to the server is down; the reason says why. Reconnection goes on by itself.
+/* 'disconnected': The link to the server is down; the reason says why. Reconnection goes on by
+ * itself.
  */
 #define MONIPY_EVENT_DISCONNECTED 18
-
-/*
- 'stats': Statistics of one call, at the pace the configuration asks for.
- */
+/* 'stats': Statistics of one call, at the pace the configuration asks for. */
 #define MONIPY_EVENT_STATS 19
-
-/*
- 'reboot': The engine starts itself again after a failure (autoReboot).
- */
+/* 'reboot': The engine starts itself again after a failure (autoReboot). */
 #define MONIPY_EVENT_REBOOT 20
-
-/*
- 'overflow': Events were dropped because the handler was too slow; call-state events never are.
- */
+/* 'overflow': Events were dropped because the handler was too slow; call-state events never are. */
 #define MONIPY_EVENT_OVERFLOW 21
-
-/*
- 100: a call is being set up.
- */
+/* 100: a call is being set up. */
 #define MONIPY_CODE_TRYING 100
-
-/*
- 183: the call rings.
- */
+/* 183: the call rings. */
 #define MONIPY_CODE_RINGING 183
-
-/*
- 200: done.
- */
+/* 200: done. */
 #define MONIPY_CODE_OK 200
-
-/*
- 401: the id or the password is wrong: check them with your administrator.
- */
+/* 401: the id or the password is wrong: check them with your administrator. */
 #define MONIPY_CODE_UNAUTHORIZED 401
-
-/*
- 405: the server has no room (SIP 503): log out elsewhere or try later.
- */
+/* 405: the server has no room (SIP 503): log out elsewhere or try later. */
 #define MONIPY_CODE_TOO_MANY_CONNECTIONS 405
-
-/*
- 408: nobody answered in time.
- */
+/* 408: nobody answered in time. */
 #define MONIPY_CODE_TIMEOUT 408
-
-/*
- 415: no microphone or speaker could be opened, or media failed.
- */
+/* 415: no microphone or speaker could be opened, or media failed. */
 #define MONIPY_CODE_MEDIA 415
-
-/*
- 1000: the link to the server is down: wait for 'connected'.
- */
+/* 1000: the link to the server is down: wait for 'connected'. */
 #define MONIPY_CODE_NOT_CONNECTED 1000
-
-/*
- 1001: log out before you log in again.
- */
+/* 1001: log out before you log in again. */
 #define MONIPY_CODE_ALREADY_LOGGED_IN 1001
-
-/*
- 1002: the method does not fit the state; the status says which state it needs.
- */
+/* 1002: the method does not fit the state; the status says which state it needs. */
 #define MONIPY_CODE_INVALID_STATE 1002
-
-/*
- 1003: an argument is not acceptable; the status names it and what it accepts.
- */
+/* 1003: an argument is not acceptable; the status names it and what it accepts. */
 #define MONIPY_CODE_INVALID_ARGUMENT 1003
-
-/*
- 1005: DTMF digits are 0-9 * # A-D.
- */
+/* 1005: DTMF digits are 0-9 * # A-D. */
 #define MONIPY_CODE_INVALID_DTMF 1005
-
-/*
- 1099: a defect of the library: please report it.
- */
+/* 1099: a defect of the library: please report it. */
 #define MONIPY_CODE_INTERNAL 1099
 
 /* ---- Handles, calls and headers ----------------------------------------------------------------
@@ -312,56 +209,35 @@ extern "C" {
  * followed, so it cannot crash the program.
  */
 
-/*
- One signed-in supervisor. Opaque: only ever 'monipy_supervisor *'.
- */
+/* One signed-in supervisor. Opaque: only ever 'monipy_supervisor *'. */
 typedef struct monipy_supervisor monipy_supervisor;
 
-/*
- A call, unique within its supervisor and never reused. Where a function takes one, 0 means
- "the current call": the one that rings, else the newest.
+/* A call, unique within its supervisor and never reused. Where a function takes one, 0 means
+ * "the current call": the one that rings, else the newest.
  */
 typedef uint64_t monipy_call_id;
 
-/*
- MONIPY_OK, or a negative MONIPY_ERR_ number.
- */
+/* MONIPY_OK, or a negative MONIPY_ERR_ number. */
 typedef int32_t monipy_status;
 
-/*
- One of the MONIPY_EVENT_ numbers. Later versions add numbers; ignore those you do not know.
- */
+/* One of the MONIPY_EVENT_ numbers. Later versions add numbers; ignore those you do not know. */
 typedef uint32_t monipy_event_type;
 
-/*
- A header of a SIP message.
- */
-typedef struct {
-  /*
-   Its name as sent, UTF-8.
-   */
+/* A header of a SIP message. */
+typedef struct monipy_header {
+  /* Its name as sent, UTF-8. */
   const char *name;
-  /*
-   Its value, UTF-8.
-   */
+  /* Its value, UTF-8. */
   const char *value;
 } monipy_header;
 
-/*
- A STUN or TURN server.
- */
-typedef struct {
-  /*
-   'stun:host[:port]', 'turn:host[:port][?transport=udp|tcp]' or 'turns:host[:port]'.
-   */
+/* A STUN or TURN server. */
+typedef struct monipy_ice_server {
+  /* 'stun:host[:port]', 'turn:host[:port][?transport=udp|tcp]' or 'turns:host[:port]'. */
   const char *url;
-  /*
-   TURN user name; NULL for STUN.
-   */
+  /* TURN user name; NULL for STUN. */
   const char *username;
-  /*
-   TURN password; NULL for STUN.
-   */
+  /* TURN password; NULL for STUN. */
   const char *credential;
 } monipy_ice_server;
 
@@ -369,150 +245,92 @@ typedef struct {
  *
  * A function that acts returns a status at once: MONIPY_OK when the command is on its way, or
  * the reason why not. How the command ends comes as an event (login, loginFailed, answered,
- * hangup ...). `monipy_last_error()` gives the sentence that belongs to the last failure on
- * this thread; `monipy_status_code()` gives the contract's number (1001, 1002 ...).
+ * hangup ...). 'monipy_last_error()' gives the sentence that belongs to the last failure on
+ * this thread; 'monipy_status_code()' gives the contract's number (1001, 1002 ...).
  */
 
-/*
- Done, or on its way.
- */
+/* Done, or on its way. */
 #define MONIPY_OK 0
+/* An argument is not acceptable; the sentence names it and says what it accepts (1003). */
+#define MONIPY_ERR_INVALID_ARGUMENT (-1)
+/* NULL, destroyed, or never a handle. */
+#define MONIPY_ERR_INVALID_HANDLE (-2)
+/* The function does not fit the state; the sentence says which state it needs (1002). */
+#define MONIPY_ERR_INVALID_STATE (-3)
+/* Log out before you log in again (1001). */
+#define MONIPY_ERR_ALREADY_LOGGED_IN (-4)
+/* There is no such call, or it is over. */
+#define MONIPY_ERR_NO_SUCH_CALL (-5)
+/* The buffer is too small; the needed size was stored. */
+#define MONIPY_ERR_BUFFER_TOO_SMALL (-6)
+/* This build or platform cannot do it. */
+#define MONIPY_ERR_UNSUPPORTED (-7)
+/* Not allowed inside this callback; see "Threads". */
+#define MONIPY_ERR_REENTRANT (-8)
+/* The time was up. */
+#define MONIPY_ERR_TIMEOUT (-9)
+/* No microphone or speaker could be opened, or media failed (415). */
+#define MONIPY_ERR_AUDIO_DEVICE (-10)
+/* No memory, or no free handle. */
+#define MONIPY_ERR_OUT_OF_MEMORY (-11)
+/* This process was forked from the one that uses the library; only that one may. */
+#define MONIPY_ERR_FORKED (-12)
+/* DTMF digits are 0-9 * # A-D (1005). */
+#define MONIPY_ERR_INVALID_DTMF (-13)
+/* The link to the server is down (1000). */
+#define MONIPY_ERR_NOT_CONNECTED (-14)
+/* The server refused; monipy_last_error() has its words (401, 405 or a SIP code). */
+#define MONIPY_ERR_REFUSED (-15)
+/* A defect of the library: a panic was caught. The handle can still be destroyed (1099). */
+#define MONIPY_ERR_INTERNAL (-99)
 
-/*
- An argument is not acceptable; the sentence names it and says what it accepts (1003).
- */
-#define MONIPY_ERR_INVALID_ARGUMENT -1
-
-/*
- NULL, destroyed, or never a handle.
- */
-#define MONIPY_ERR_INVALID_HANDLE -2
-
-/*
- The function does not fit the state; the sentence says which state it needs (1002).
- */
-#define MONIPY_ERR_INVALID_STATE -3
-
-/*
- Log out before you log in again (1001).
- */
-#define MONIPY_ERR_ALREADY_LOGGED_IN -4
-
-/*
- There is no such call, or it is over.
- */
-#define MONIPY_ERR_NO_SUCH_CALL -5
-
-/*
- The buffer is too small; the needed size was stored.
- */
-#define MONIPY_ERR_BUFFER_TOO_SMALL -6
-
-/*
- This build or platform cannot do it.
- */
-#define MONIPY_ERR_UNSUPPORTED -7
-
-/*
- Not allowed inside this callback; see "Threads".
- */
-#define MONIPY_ERR_REENTRANT -8
-
-/*
- The time was up.
- */
-#define MONIPY_ERR_TIMEOUT -9
-
-/*
- No microphone or speaker could be opened, or media failed (415).
- */
-#define MONIPY_ERR_AUDIO_DEVICE -10
-
-/*
- No memory, or no free handle.
- */
-#define MONIPY_ERR_OUT_OF_MEMORY -11
-
-/*
- This process was forked from the one that uses the library; only that one may.
- */
-#define MONIPY_ERR_FORKED -12
-
-/*
- DTMF digits are 0-9 * # A-D (1005).
- */
-#define MONIPY_ERR_INVALID_DTMF -13
-
-/*
- The link to the server is down (1000).
- */
-#define MONIPY_ERR_NOT_CONNECTED -14
-
-/*
- The server refused; monipy_last_error() has its words (401, 405 or a SIP code).
- */
-#define MONIPY_ERR_REFUSED -15
-
-/*
- A defect of the library: a panic was caught. The handle can still be destroyed (1099).
- */
-#define MONIPY_ERR_INTERNAL -99
-
-/*
- The name of a status, such as "MONIPY_ERR_INVALID_STATE". Never NULL: "unknown" for a number
- that is none. The string lives as long as the program. Any thread, any callback.
+/* The name of a status, such as "MONIPY_ERR_INVALID_STATE". Never NULL: "unknown" for a number
+ * that is none. The string lives as long as the program. Any thread, any callback.
  */
 MONIPY_API const char *monipy_status_name(monipy_status status) MONIPY_NOEXCEPT;
 
-/*
- What a status means, in a sentence. Never NULL. The string lives as long as the program. Any
- thread, any callback.
+/* What a status means, in a sentence. Never NULL. The string lives as long as the program. Any
+ * thread, any callback.
  */
 MONIPY_API const char *monipy_status_text(monipy_status status) MONIPY_NOEXCEPT;
 
-/*
- The contract's code of a status: 200, 1001, 1002, 1003, 1005 ...; 1099 for a number that is
- no status. Any thread, any callback.
+/* The contract's code of a status: 200, 1001, 1002, 1003, 1005 ...; 1099 for a number that is
+ * no status. Any thread, any callback.
  */
 MONIPY_API int32_t monipy_status_code(monipy_status status) MONIPY_NOEXCEPT;
 
 /* ---- The library -------------------------------------------------------------------------------
  */
 
-/*
- The version of the library that runs, as MONIPY_VERSION is that of the header. Any thread, any
- callback.
+/* The version of the library that runs, as MONIPY_VERSION is that of the header. Any thread, any
+ * callback.
  */
 MONIPY_API uint32_t monipy_version(void) MONIPY_NOEXCEPT;
 
-/*
- The version of the ABI of the library that runs: the N of libmonipy.so.N. Programs built
- against another MONIPY_ABI_VERSION must not use it. Any thread, any callback.
+/* The version of the ABI of the library that runs: the N of libmonipy.so.N. Programs built
+ * against another MONIPY_ABI_VERSION must not use it. Any thread, any callback.
  */
 MONIPY_API uint32_t monipy_abi_version(void) MONIPY_NOEXCEPT;
 
-/*
- The version of the library that runs, such as "0.1.0". The string lives as long as the program.
- Any thread, any callback.
+/* The version of the library that runs, such as "0.1.0". The string lives as long as the program.
+ * Any thread, any callback.
  */
 MONIPY_API const char *monipy_version_string(void) MONIPY_NOEXCEPT;
 
-/*
- What was wrong in this thread's last call that failed, and what to do about it, in a sentence;
- "" when none failed. Never NULL, never a secret. Good until this thread's next call that fails.
- Any thread, any callback.
+/* What was wrong in this thread's last call that failed, and what to do about it, in a sentence;
+ * "" when none failed. Never NULL, never a secret. Good until this thread's next call that fails.
+ * Any thread, any callback.
  */
 MONIPY_API const char *monipy_last_error(void) MONIPY_NOEXCEPT;
 
-/*
- Ends everything: destroys every supervisor, runs each user_data_free, takes the log callback
- away and joins every thread of the library, so that dlclose is safe. The library may be used
- again afterwards. A program that just ends need not call it.
-
- timeout_ms: how long to wait at most for the engine and its threads.
-
- MONIPY_OK; MONIPY_ERR_TIMEOUT: something still runs, do not dlclose; MONIPY_ERR_REENTRANT
- inside a callback. Any thread.
+/* Ends everything: destroys every supervisor, runs each user_data_free, takes the log callback
+ * away and joins every thread of the library, so that dlclose is safe. The library may be used
+ * again afterwards. A program that just ends need not call it.
+ *
+ * timeout_ms: how long to wait at most for the engine and its threads.
+ *
+ * MONIPY_OK; MONIPY_ERR_TIMEOUT: something still runs, do not dlclose; MONIPY_ERR_REENTRANT
+ * inside a callback. Any thread.
  */
 MONIPY_API monipy_status monipy_shutdown(uint32_t timeout_ms) MONIPY_NOEXCEPT;
 
@@ -522,74 +340,48 @@ MONIPY_API monipy_status monipy_shutdown(uint32_t timeout_ms) MONIPY_NOEXCEPT;
  * records go to stderr. With a callback they go there instead.
  */
 
-/*
- Level of a log record: something is broken.
- */
+/* Level of a log record: something is broken. */
 #define MONIPY_LOG_ERROR 1
-
-/*
- Level of a log record: something is wrong and was dealt with.
- */
+/* Level of a log record: something is wrong and was dealt with. */
 #define MONIPY_LOG_WARN 2
-
-/*
- Level of a log record: what an administrator wants to know.
- */
+/* Level of a log record: what an administrator wants to know. */
 #define MONIPY_LOG_INFO 3
-
-/*
- Level of a log record: what a developer wants to know, SIP messages included.
- */
+/* Level of a log record: what a developer wants to know, SIP messages included. */
 #define MONIPY_LOG_DEBUG 4
-
-/*
- Level of a log record: everything.
- */
+/* Level of a log record: everything. */
 #define MONIPY_LOG_TRACE 5
 
-/*
- One record of the log. Strings are UTF-8, never NULL, and gone when the callback returns.
- Secrets are redacted.
+/* One record of the log. Strings are UTF-8, never NULL, and gone when the callback returns.
+ * Secrets are redacted.
  */
-typedef struct {
-  /*
-   sizeof(monipy_log_record) of the library.
-   */
+typedef struct monipy_log_record {
+  /* sizeof(monipy_log_record) of the library. */
   uint32_t struct_size;
-  /*
-   MONIPY_LOG_.
-   */
+  /* MONIPY_LOG_. */
   int32_t level;
-  /*
-   The part of the library that speaks, such as "monipy_core::transport".
-   */
+  /* The part of the library that speaks, such as "monipy_core::transport". */
   const char *target;
-  /*
-   What it says.
-   */
+  /* What it says. */
   const char *message;
 } monipy_log_record;
 
-/*
- Sends the log to a callback, one record at a time, on a thread of the library; NULL takes the
- callback away. A slow callback loses records (and says how many), and delays nothing else. Any
- function may be called from it but monipy_shutdown and monipy_wait_event.
-
- max_level: MONIPY_LOG_. user_data_free: NULL, or runs exactly once with user_data, after the
- last record, when the callback is replaced or the library shut down; not when this fails.
-
- Outside of callbacks it returns after a running call of the callback before has returned.
-
- MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
-
+/* Sends the log to a callback, one record at a time, on a thread of the library; NULL takes the
+ * callback away. A slow callback loses records (and says how many), and delays nothing else. Any
+ * function may be called from it but monipy_shutdown and monipy_wait_event.
+ *
+ * max_level: MONIPY_LOG_. user_data_free: NULL, or runs exactly once with user_data, after the
+ * last record, when the callback is replaced or the library shut down; not when this fails.
+ *
+ * Outside of callbacks it returns after a running call of the callback before has returned.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_set_log_callback(void (*on_log)(void *user_data,
-                                                     const monipy_log_record *record),
+                                                     const struct monipy_log_record *record),
                                       void *user_data,
                                       void (*user_data_free)(void *user_data),
-                                      int32_t max_level)
-MONIPY_NOEXCEPT;
+                                      int32_t max_level) MONIPY_NOEXCEPT;
 
 /* ---- Configuration -----------------------------------------------------------------------------
  *
@@ -597,260 +389,149 @@ MONIPY_NOEXCEPT;
  * are UTF-8; NULL and "" mean the default. Everything is copied by monipy_supervisor_create.
  */
 
-/*
- Everything a supervisor can be told before it starts.
- */
-typedef struct {
-  /*
-   sizeof(monipy_config).
-   */
+/* Everything a supervisor can be told before it starts. */
+typedef struct monipy_config {
+  /* sizeof(monipy_config). */
   uint32_t struct_size;
-  /*
-   1: log the library's inner life, SIP messages included (secrets redacted); 0: not. Default: 0.
+  /* 1: log the library's inner life, SIP messages included (secrets redacted); 0: not. Default: 0.
    */
   uint32_t debug;
-  /*
-   1: play the call on the machine's speaker and use its microphone; 0: not. Default: 1.
-   */
+  /* 1: play the call on the machine's speaker and use its microphone; 0: not. Default: 1. */
   uint32_t autoplay;
-  /*
-   1: start again by itself after a failure that reconnection cannot mend; 0: not. Default: 0.
-   */
+  /* 1: start again by itself after a failure that reconnection cannot mend; 0: not. Default: 0. */
   uint32_t auto_reboot;
-  /*
-   How long an incoming call rings before it is given up (1 to 3600). Default: 60 s.
-   */
+  /* How long an incoming call rings before it is given up (1 to 3600). Default: 60 s. */
   uint32_t ring_time;
-  /*
-   1: accept any certificate; logs a warning; for experiments only; 0: not. Default: 0.
-   */
+  /* 1: accept any certificate; logs a warning; for experiments only; 0: not. Default: 0. */
   uint32_t insecure_tls;
-  /*
-   Registration lifetime asked for (10 to 7200). Default: 300 s.
-   */
+  /* Registration lifetime asked for (10 to 7200). Default: 300 s. */
   uint32_t register_expires;
-  /*
-   Calls at a time; one more gets 486 Busy Here (1 to 1000). Default: 1.
-   */
+  /* Calls at a time; one more gets 486 Busy Here (1 to 1000). Default: 1. */
   uint32_t max_calls;
-  /*
-   Where sound goes to and comes from: MONIPY_AUDIO_. Default: MONIPY_AUDIO_DEVICE.
-   */
+  /* Where sound goes to and comes from: MONIPY_AUDIO_. Default: MONIPY_AUDIO_DEVICE. */
   int32_t audio_mode;
-  /*
-   Rate of the application's PCM, mono: 8000, 16000, 24000 or 48000. Default: 48000 Hz.
-   */
+  /* Rate of the application's PCM, mono: 8000, 16000, 24000 or 48000. Default: 48000 Hz. */
   uint32_t sample_rate;
-  /*
-   Frame length of the application's PCM: 10 or 20. Default: 20 ms.
-   */
+  /* Frame length of the application's PCM: 10 or 20. Default: 20 ms. */
   uint32_t frame_ms;
-  /*
-   Lower bound of the playout delay. Default: 0 ms.
-   */
+  /* Lower bound of the playout delay. Default: 0 ms. */
   uint32_t jitter_min_ms;
-  /*
-   Upper bound of the playout delay. Default: 500 ms.
-   */
+  /* Upper bound of the playout delay. Default: 500 ms. */
   uint32_t jitter_max_ms;
-  /*
-   Least wait before a reconnection. Default: 200 ms.
-   */
+  /* Least wait before a reconnection. Default: 200 ms. */
   uint32_t reconnect_min_ms;
-  /*
-   Greatest wait before a reconnection. Default: 30000 ms.
-   */
+  /* Greatest wait before a reconnection. Default: 30000 ms. */
   uint32_t reconnect_max_ms;
-  /*
-   How many events may wait for a slow handler (16 to 65536). Default: 1024 events.
-   */
+  /* How many events may wait for a slow handler (16 to 65536). Default: 1024 events. */
   uint32_t event_queue;
-  /*
-   Pace of 'stats' events; 0 for none, else at least 200. Default: 0 ms.
-   */
+  /* Pace of 'stats' events; 0 for none, else at least 200. Default: 0 ms. */
   uint32_t stats_interval_ms;
-  /*
-   0.
-   */
+  /* 0. */
   uint32_t reserved0;
-  /*
-   Display name of the supervisor (SIP From display name). Default: none.
-   */
+  /* Display name of the supervisor (SIP From display name). Default: none. */
   const char *name;
-  /*
-   Ws:// or wss:// URL of a SIP-over-WebSocket server (RFC 7118). Default: wss://supersbc.telecmi.com.
+  /* ws:// or wss:// URL of a SIP-over-WebSocket server (RFC 7118). Default:
+   * wss://supersbc.telecmi.com.
    */
   const char *server;
-  /*
-   SIP domain, when it differs from the server's host. Default: the server's host.
-   */
+  /* SIP domain, when it differs from the server's host. Default: the server's host. */
   const char *domain;
-  /*
-   STUN and TURN servers. NULL and 0 for the default; a pointer that is not NULL and 0 for none. Default: stun:stunind.telecmi.com.
+  /* STUN and TURN servers. NULL and 0 for the default; a pointer that is not NULL and 0 for none.
+   * Default: stun:stunind.telecmi.com.
    */
   const monipy_ice_server *ice_servers;
-  /*
-   How many ice_servers.
-   */
+  /* How many ice_servers. */
   size_t ice_servers_count;
-  /*
-   PEM file of certificate authorities to trust beside the system's. Default: none.
-   */
+  /* PEM file of certificate authorities to trust beside the system's. Default: none. */
   const char *ca_file;
-  /*
-   Name the server's certificate must carry. Default: the server's host.
-   */
+  /* Name the server's certificate must carry. Default: the server's host. */
   const char *tls_server_name;
-  /*
-   Codecs in the order of preference, with commas between. Default: opus,PCMU,PCMA.
-   */
+  /* Codecs in the order of preference, with commas between. Default: opus,PCMU,PCMA. */
   const char *codecs;
-  /*
-   Microphone to use. Default: the system's default.
-   */
+  /* Microphone to use. Default: the system's default. */
   const char *input_device;
-  /*
-   Speaker to use. Default: the system's default.
-   */
+  /* Speaker to use. Default: the system's default. */
   const char *output_device;
-  /*
-   Extra headers of an outgoing INVITE. Default: none.
-   */
+  /* Extra headers of an outgoing INVITE. Default: none. */
   const monipy_header *invite_headers;
-  /*
-   How many invite_headers.
-   */
+  /* How many invite_headers. */
   size_t invite_headers_count;
-  /*
-   Extra headers of REGISTER. Default: none.
-   */
+  /* Extra headers of REGISTER. Default: none. */
   const monipy_header *register_headers;
-  /*
-   How many register_headers.
-   */
+  /* How many register_headers. */
   size_t register_headers_count;
-  /*
-   User-Agent header; the default is what deployed servers know. Default: PIOPIYJS.
-   */
+  /* User-Agent header; the default is what deployed servers know. Default: PIOPIYJS. */
   const char *user_agent;
-  /*
-   IP address that media sockets bind to. Default: every interface.
-   */
+  /* IP address that media sockets bind to. Default: every interface. */
   const char *local_address;
 } monipy_config;
 
 /* ---- Filling the configuration -----------------------------------------------------------------
  */
 
-/*
- For audio_mode: the machine's speaker and microphone; PCM for the application too.
- */
+/* For audio_mode: the machine's speaker and microphone; PCM for the application too. */
 #define MONIPY_AUDIO_DEVICE 0
-
-/*
- For audio_mode: PCM for the application alone.
- */
+/* For audio_mode: PCM for the application alone. */
 #define MONIPY_AUDIO_APPLICATION 1
-
-/*
- For audio_mode: nothing is decoded; silence is sent.
- */
+/* For audio_mode: nothing is decoded; silence is sent. */
 #define MONIPY_AUDIO_NONE 2
 
-/*
- Fills a configuration with the defaults. struct_size: sizeof(monipy_config). Always begin with
- this: it makes a program survive fields that later versions add.
-
- MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
-
+/* Fills a configuration with the defaults. struct_size: sizeof(monipy_config). Always begin with
+ * this: it makes a program survive fields that later versions add.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
  */
 MONIPY_API
 monipy_status monipy_config_init(monipy_config *config,
-                                 size_t struct_size)
-MONIPY_NOEXCEPT;
+                                 size_t struct_size) MONIPY_NOEXCEPT;
 
 /* ---- Figures of a call -------------------------------------------------------------------------
  */
 
-/*
- Figures of one call. Counters run from the call's beginning.
- */
-typedef struct {
-  /*
-   sizeof(monipy_stats) of the one who allocated it.
-   */
+/* Figures of one call. Counters run from the call's beginning. */
+typedef struct monipy_stats {
+  /* sizeof(monipy_stats) of the one who allocated it. */
   uint32_t struct_size;
-  /*
-   0.
-   */
+  /* 0. */
   uint32_t reserved0;
-  /*
-   RTP packets received.
-   */
+  /* RTP packets received. */
   uint64_t packets_received;
-  /*
-   RTP packets sent.
-   */
+  /* RTP packets sent. */
   uint64_t packets_sent;
-  /*
-   RTP payload bytes received.
-   */
+  /* RTP payload bytes received. */
   uint64_t bytes_received;
-  /*
-   RTP payload bytes sent.
-   */
+  /* RTP payload bytes sent. */
   uint64_t bytes_sent;
-  /*
-   RTP packets that never came, before error correction.
-   */
+  /* RTP packets that never came, before error correction. */
   uint64_t packets_lost;
-  /*
-   Lost packets that in-band FEC restored.
-   */
+  /* Lost packets that in-band FEC restored. */
   uint64_t packets_recovered;
-  /*
-   Milliseconds of sound that had to be invented.
-   */
+  /* Milliseconds of sound that had to be invented. */
   uint64_t concealed_ms;
-  /*
-   Interarrival jitter, milliseconds (RFC 3550 6.4.1).
-   */
+  /* Interarrival jitter, milliseconds (RFC 3550 6.4.1). */
   double jitter_ms;
-  /*
-   What the jitter buffer adds now, milliseconds.
-   */
+  /* What the jitter buffer adds now, milliseconds. */
   double playout_delay_ms;
-  /*
-   From RTCP reports, milliseconds (RFC 3550 6.4.1); negative while not known.
-   */
+  /* From RTCP reports, milliseconds (RFC 3550 6.4.1); negative while not known. */
   double round_trip_ms;
-  /*
-   Listening quality, 1 to 4.5, by the E-model (ITU-T G.107).
-   */
+  /* Listening quality, 1 to 4.5, by the E-model (ITU-T G.107). */
   double mos;
-  /*
-   Level of what is heard, dBFS, RMS of the last second; -127 for silence.
-   */
+  /* Level of what is heard, dBFS, RMS of the last second; -127 for silence. */
   double level_dbfs;
-  /*
-   Level of what is sent, dBFS; -127 for silence.
-   */
+  /* Level of what is sent, dBFS; -127 for silence. */
   double sent_level_dbfs;
 } monipy_stats;
 
-/*
- Figures of a call now. struct_size: sizeof(monipy_stats). The event 'stats' brings the same at
- the pace of the configuration's stats_interval_ms.
-
- MONIPY_OK; MONIPY_ERR_NO_SUCH_CALL; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
-
+/* Figures of a call now. struct_size: sizeof(monipy_stats). The event 'stats' brings the same at
+ * the pace of the configuration's stats_interval_ms.
+ *
+ * MONIPY_OK; MONIPY_ERR_NO_SUCH_CALL; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
  */
 MONIPY_API
 monipy_status monipy_call_stats(monipy_supervisor *supervisor,
                                 monipy_call_id call,
-                                monipy_stats *stats,
-                                size_t struct_size)
-MONIPY_NOEXCEPT;
+                                struct monipy_stats *stats,
+                                size_t struct_size) MONIPY_NOEXCEPT;
 
 /* ---- Events ------------------------------------------------------------------------------------
  *
@@ -860,121 +541,68 @@ MONIPY_NOEXCEPT;
  * then exactly one of ended and hangup, and nothing after it.
  */
 
-/*
- One event. Strings are UTF-8 and never NULL: what an event does not carry is "".
- */
-typedef struct {
-  /*
-   sizeof(monipy_event) of the library; fields beyond it do not exist.
-   */
+/* One event. Strings are UTF-8 and never NULL: what an event does not carry is "". */
+typedef struct monipy_event {
+  /* sizeof(monipy_event) of the library; fields beyond it do not exist. */
   uint32_t struct_size;
-  /*
-   MONIPY_EVENT_.
-   */
+  /* MONIPY_EVENT_. */
   monipy_event_type type;
-  /*
-   The call it belongs to; 0 when it belongs to none.
-   */
+  /* The call it belongs to; 0 when it belongs to none. */
   monipy_call_id call;
-  /*
-   Number of the event within its supervisor: from 1, without gaps (save where overflow says so).
+  /* Number of the event within its supervisor: from 1, without gaps (save where overflow says so).
    */
   uint64_t seq;
-  /*
-   When, as Unix time in milliseconds. For people; order is by seq.
-   */
+  /* When, as Unix time in milliseconds. For people; order is by seq. */
   uint64_t time_ms;
-  /*
-   The contract's code (MONIPY_CODE_), or a SIP status code.
-   */
+  /* The contract's code (MONIPY_CODE_), or a SIP status code. */
   int32_t code;
-  /*
-   dtmf: how long the key was held, milliseconds.
-   */
+  /* dtmf: how long the key was held, milliseconds. */
   uint32_t duration_ms;
-  /*
-   overflow: how many events were dropped since the last notice.
-   */
+  /* overflow: how many events were dropped since the last notice. */
   uint64_t dropped;
-  /*
-   The vendor's name of the event, such as "inComingCall".
-   */
+  /* The vendor's name of the event, such as "inComingCall". */
   const char *name;
-  /*
-   The vendor's words, or the server's reason.
-   */
+  /* The vendor's words, or the server's reason. */
   const char *status;
-  /*
-   Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot.
-   */
+  /* Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot. */
   const char *reason;
-  /*
-   "incoming" or "outgoing": trying, ringing, answered, dtmf (the contract's 'type').
-   */
+  /* "incoming" or "outgoing": trying, ringing, answered, dtmf (the contract's 'type'). */
   const char *direction;
-  /*
-   "myself" or "other": hold, unhold.
-   */
+  /* "myself" or "other": hold, unhold. */
   const char *whom;
-  /*
-   One of 0-9 * # A-D: dtmf.
-   */
+  /* One of 0-9 * # A-D: dtmf. */
   const char *dtmf;
-  /*
-   Who calls: inComingCall, missed.
-   */
+  /* Who calls: inComingCall, missed. */
   const char *from;
-  /*
-   The SIP URI of the From header: inComingCall. So are the following.
-   */
+  /* The SIP URI of the From header: inComingCall. So are the following. */
   const char *from_uri;
-  /*
-   X-Call-ID, else X-cmi-uuid, else the SIP Call-ID.
-   */
+  /* X-Call-ID, else X-cmi-uuid, else the SIP Call-ID. */
   const char *call_id;
-  /*
-   X-Team-Name.
-   */
+  /* X-Team-Name. */
   const char *team_name;
-  /*
-   X-To-Number.
-   */
+  /* X-To-Number. */
   const char *to_number;
-  /*
-   X-Transfer-From.
-   */
+  /* X-Transfer-From. */
   const char *transfer_from;
-  /*
-   X-Transfer.
-   */
+  /* X-Transfer. */
   const char *transfer;
-  /*
-   Every X- header of the INVITE.
-   */
+  /* Every X- header of the INVITE. */
   const monipy_header *headers;
-  /*
-   How many.
-   */
+  /* How many. */
   size_t header_count;
-  /*
-   stats: the figures; NULL for every other event.
-   */
+  /* stats: the figures; NULL for every other event. */
   const monipy_stats *stats;
-  /*
-   The whole event as one line of JSON, for logs and for what comes later.
-   */
+  /* The whole event as one line of JSON, for logs and for what comes later. */
   const char *json;
 } monipy_event;
 
-/*
- Gives back an event of monipy_wait_event. NULL, and what is no such event, is ignored. Any
- thread; not in audio callbacks.
+/* Gives back an event of monipy_wait_event. NULL, and what is no such event, is ignored. Any
+ * thread; not in audio callbacks.
  */
-MONIPY_API void monipy_event_free(const monipy_event *event) MONIPY_NOEXCEPT;
+MONIPY_API void monipy_event_free(const struct monipy_event *event) MONIPY_NOEXCEPT;
 
-/*
- The vendor's name of an event, such as "inComingCall". Never NULL: "unknown" for a number that
- is none. The string lives as long as the program. Any thread, any callback.
+/* The vendor's name of an event, such as "inComingCall". Never NULL: "unknown" for a number that
+ * is none. The string lives as long as the program. Any thread, any callback.
  */
 MONIPY_API const char *monipy_event_name(monipy_event_type type) MONIPY_NOEXCEPT;
 
@@ -986,153 +614,112 @@ MONIPY_API const char *monipy_event_name(monipy_event_type type) MONIPY_NOEXCEPT
  * configuration's sample_rate.
  */
 
-/*
- A frame of what is heard.
- */
-typedef struct {
-  /*
-   sizeof(monipy_audio_frame) of the library.
-   */
+/* A frame of what is heard. */
+typedef struct monipy_audio_frame {
+  /* sizeof(monipy_audio_frame) of the library. */
   uint32_t struct_size;
-  /*
-   Hz.
-   */
+  /* Hz. */
   uint32_t sample_rate;
-  /*
-   1.
-   */
+  /* 1. */
   uint32_t channels;
-  /*
-   Samples in pcm, per channel.
-   */
+  /* Samples in pcm, per channel. */
   uint32_t samples;
-  /*
-   Media time: samples since the call's first frame. Runs on through loss, hold and dropped
-   frames, so that gaps show.
+  /* Media time: samples since the call's first frame. Runs on through loss, hold and dropped
+   * frames, so that gaps show.
    */
   uint64_t timestamp;
-  /*
-   1 when some of it had to be invented: a packet was lost or late.
-   */
+  /* 1 when some of it had to be invented: a packet was lost or late. */
   uint32_t concealed;
-  /*
-   0.
-   */
+  /* 0. */
   uint32_t reserved0;
-  /*
-   The samples.
-   */
+  /* The samples. */
   const int16_t *pcm;
 } monipy_audio_frame;
 
-/*
- Reads what is heard in a call: up to 'samples' samples. Frames are kept from the first call of
- this function on ('samples' 0 just begins); when the program is slow, the oldest are dropped.
-
- timeout_ms: how long to wait until something is there; 0 does not wait, UINT32_MAX waits for
- ever. Must be 0 inside audio callbacks.
-
- How many samples were read (0: nothing within the time), or a negative status:
- MONIPY_ERR_NO_SUCH_CALL when the call is over and everything was read. Any thread, any
- callback; not two threads at once for one call.
-
+/* Reads what is heard in a call: up to 'samples' samples. Frames are kept from the first call of
+ * this function on ('samples' 0 just begins); when the program is slow, the oldest are dropped.
+ *
+ * timeout_ms: how long to wait until something is there; 0 does not wait, UINT32_MAX waits for
+ * ever. Must be 0 inside audio callbacks.
+ *
+ * How many samples were read (0: nothing within the time), or a negative status:
+ * MONIPY_ERR_NO_SUCH_CALL when the call is over and everything was read. Any thread, any
+ * callback; not two threads at once for one call.
  */
 MONIPY_API
 int32_t monipy_audio_read(monipy_supervisor *supervisor,
                           monipy_call_id call,
                           int16_t *pcm,
                           uint32_t samples,
-                          uint32_t timeout_ms)
-MONIPY_NOEXCEPT;
+                          uint32_t timeout_ms) MONIPY_NOEXCEPT;
 
-/*
- Frames that monipy_audio_read has lost because it was called too seldom: how many, or a
- negative status. Any thread, any callback.
+/* Frames that monipy_audio_read has lost because it was called too seldom: how many, or a
+ * negative status. Any thread, any callback.
  */
 MONIPY_API
 int32_t monipy_audio_dropped(monipy_supervisor *supervisor,
-                             monipy_call_id call)
-MONIPY_NOEXCEPT;
+                             monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Speaks into a call: queues up to 'samples' samples. The queue holds a second.
-
- timeout_ms: how long to wait for room; 0 takes what fits. Must be 0 inside audio callbacks.
-
- How many samples were queued, or a negative status: MONIPY_ERR_NO_SUCH_CALL when the call is
- over. Any thread, any callback; not two threads at once for one call.
-
+/* Speaks into a call: queues up to 'samples' samples. The queue holds a second.
+ *
+ * timeout_ms: how long to wait for room; 0 takes what fits. Must be 0 inside audio callbacks.
+ *
+ * How many samples were queued, or a negative status: MONIPY_ERR_NO_SUCH_CALL when the call is
+ * over. Any thread, any callback; not two threads at once for one call.
  */
 MONIPY_API
 int32_t monipy_audio_write(monipy_supervisor *supervisor,
                            monipy_call_id call,
                            const int16_t *pcm,
                            uint32_t samples,
-                           uint32_t timeout_ms)
-MONIPY_NOEXCEPT;
+                           uint32_t timeout_ms) MONIPY_NOEXCEPT;
 
-/*
- Forgets what monipy_audio_write has queued. Any thread, any callback.
- */
+/* Forgets what monipy_audio_write has queued. Any thread, any callback. */
 MONIPY_API
 monipy_status monipy_audio_clear(monipy_supervisor *supervisor,
-                                 monipy_call_id call)
-MONIPY_NOEXCEPT;
+                                 monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Milliseconds that monipy_audio_write has queued and that are not sent yet, or a negative
- status. Any thread, any callback.
+/* Milliseconds that monipy_audio_write has queued and that are not sent yet, or a negative
+ * status. Any thread, any callback.
  */
 MONIPY_API
 int32_t monipy_audio_queued_ms(monipy_supervisor *supervisor,
-                               monipy_call_id call)
-MONIPY_NOEXCEPT;
+                               monipy_call_id call) MONIPY_NOEXCEPT;
 
 /* ---- Supervisors -------------------------------------------------------------------------------
  *
  * Fill a configuration, name your callbacks, create, log in. What follows comes as events.
  */
 
-/*
- What the library calls. Set struct_size to sizeof(monipy_callbacks), the rest to zero, then
- what you want.
+/* What the library calls. Set struct_size to sizeof(monipy_callbacks), the rest to zero, then
+ * what you want.
  */
-typedef struct {
-  /*
-   sizeof(monipy_callbacks).
-   */
+typedef struct monipy_callbacks {
+  /* sizeof(monipy_callbacks). */
   uint32_t struct_size;
-  /*
-   0.
-   */
+  /* 0. */
   uint32_t reserved0;
-  /*
-   Handed to each callback as it is.
-   */
+  /* Handed to each callback as it is. */
   void *user_data;
-  /*
-   Runs exactly once, after the last callback, with user_data; not if create fails. NULL for none.
+  /* Runs exactly once, after the last callback, with user_data; not if create fails. NULL for none.
    */
   void (*user_data_free)(void *user_data);
-  /*
-   An event. One at a time and in order for one supervisor, on a thread of the library. May
-   take its time: only this supervisor's later events wait. Any function may be called but
-   monipy_shutdown and monipy_wait_event; monipy_supervisor_destroy too. The event and its
-   strings are gone when it returns. NULL for monipy_wait_event.
+  /* An event. One at a time and in order for one supervisor, on a thread of the library. May
+   * take its time: only this supervisor's later events wait. Any function may be called but
+   * monipy_shutdown and monipy_wait_event; monipy_supervisor_destroy too. The event and its
+   * strings are gone when it returns. NULL for monipy_wait_event.
    */
   void (*on_event)(void *user_data, monipy_supervisor *supervisor, const monipy_event *event);
-  /*
-   A frame of what is heard: every frame_ms, in every call, at the configuration's rate. Runs
-   on a media thread: return within half a frame, never block. NULL for none.
+  /* A frame of what is heard: every frame_ms, in every call, at the configuration's rate. Runs
+   * on a media thread: return within half a frame, never block. NULL for none.
    */
   void (*on_audio)(void *user_data,
                    monipy_supervisor *supervisor,
                    monipy_call_id call,
                    const monipy_audio_frame *frame);
-  /*
-   A frame is to be sent: write up to 'samples' samples (mono, the configuration's rate) and
-   return how many; the rest is silence. 0 leaves the frame to the microphone and
-   monipy_audio_write. Runs on a media thread, as on_audio. NULL for none.
+  /* A frame is to be sent: write up to 'samples' samples (mono, the configuration's rate) and
+   * return how many; the rest is silence. 0 leaves the frame to the microphone and
+   * monipy_audio_write. Runs on a media thread, as on_audio. NULL for none.
    */
   uint32_t (*fill_audio)(void *user_data,
                          monipy_supervisor *supervisor,
@@ -1141,83 +728,68 @@ typedef struct {
                          uint32_t samples);
 } monipy_callbacks;
 
-/*
- Makes a supervisor. Nothing is connected until monipy_login. Everything it is given is copied
- before it returns. When it fails, *out is NULL and user_data_free is not called.
-
- config: from monipy_config_init. callbacks: NULL for none (events wait for monipy_wait_event).
-
- MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT with a sentence that names the field;
- MONIPY_ERR_OUT_OF_MEMORY. Any thread; not in audio callbacks.
-
+/* Makes a supervisor. Nothing is connected until monipy_login. Everything it is given is copied
+ * before it returns. When it fails, *out is NULL and user_data_free is not called.
+ *
+ * config: from monipy_config_init. callbacks: NULL for none (events wait for monipy_wait_event).
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT with a sentence that names the field;
+ * MONIPY_ERR_OUT_OF_MEMORY. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_supervisor_create(const monipy_config *config,
-                                       const monipy_callbacks *callbacks,
-                                       monipy_supervisor **out)
-MONIPY_NOEXCEPT;
+                                       const struct monipy_callbacks *callbacks,
+                                       monipy_supervisor **out) MONIPY_NOEXCEPT;
 
-/*
- Ends a supervisor: its calls end, its registration is taken back, its callbacks stop.
-
- Outside of callbacks it returns after this supervisor's running callbacks have returned, and
- none starts later. Inside any callback of the library it returns at once; when that is this
- supervisor's own callback, that call is its last. user_data_free runs after the last callback.
-
- MONIPY_OK, also for NULL; MONIPY_ERR_INVALID_HANDLE for a handle that is destroyed already (of
- two threads that race, one gets this at once); MONIPY_ERR_FORKED in a forked child, where
- nothing is done. Any thread, any callback.
+/* Ends a supervisor: its calls end, its registration is taken back, its callbacks stop.
+ *
+ * Outside of callbacks it returns after this supervisor's running callbacks have returned, and
+ * none starts later. Inside any callback of the library it returns at once; when that is this
+ * supervisor's own callback, that call is its last. user_data_free runs after the last callback.
+ *
+ * MONIPY_OK, also for NULL; MONIPY_ERR_INVALID_HANDLE for a handle that is destroyed already (of
+ * two threads that race, one gets this at once); MONIPY_ERR_FORKED in a forked child, where
+ * nothing is done. Any thread, any callback.
  */
 MONIPY_API monipy_status monipy_supervisor_destroy(monipy_supervisor *supervisor) MONIPY_NOEXCEPT;
 
-/*
- Connects and registers. The outcome is the event login (200) or loginFailed (401 wrong id or
- password, 405 too many connections, else the SIP code). Both strings are copied; the password
- is wiped once its digest is computed.
-
- MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN; MONIPY_ERR_INVALID_ARGUMENT. Any thread;
- not in audio callbacks.
-
+/* Connects and registers. The outcome is the event login (200) or loginFailed (401 wrong id or
+ * password, 405 too many connections, else the SIP code). Both strings are copied; the password
+ * is wiped once its digest is computed.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN; MONIPY_ERR_INVALID_ARGUMENT. Any thread;
+ * not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_login(monipy_supervisor *supervisor,
                            const char *user_id,
-                           const char *password)
-MONIPY_NOEXCEPT;
+                           const char *password) MONIPY_NOEXCEPT;
 
-/*
- Unregisters and disconnects; the event logout follows.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: not logged in. Any thread; not in audio
- callbacks.
+/* Unregisters and disconnects; the event logout follows.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: not logged in. Any thread; not in audio
+ * callbacks.
  */
 MONIPY_API monipy_status monipy_logout(monipy_supervisor *supervisor) MONIPY_NOEXCEPT;
 
-/*
- Whether the registration stands: 1 or 0, or a negative status. Any thread, any callback.
- */
+/* Whether the registration stands: 1 or 0, or a negative status. Any thread, any callback. */
 MONIPY_API int32_t monipy_is_logged_in(monipy_supervisor *supervisor) MONIPY_NOEXCEPT;
 
-/*
- Whether the link to the server is up: 1 or 0, or a negative status. Any thread, any callback.
- */
+/* Whether the link to the server is up: 1 or 0, or a negative status. Any thread, any callback. */
 MONIPY_API int32_t monipy_is_connected(monipy_supervisor *supervisor) MONIPY_NOEXCEPT;
 
-/*
- Waits for the next event of a supervisor without on_event. Give each event back with
- monipy_event_free. 0 does not wait; UINT32_MAX waits for ever. Several threads may wait: each
- event goes to one of them.
-
- MONIPY_OK with *event set; else *event is NULL: MONIPY_ERR_TIMEOUT; MONIPY_ERR_INVALID_HANDLE,
- also when the supervisor is destroyed meanwhile; MONIPY_ERR_INVALID_STATE when there is an
- on_event; MONIPY_ERR_REENTRANT inside a callback. Any thread.
-
+/* Waits for the next event of a supervisor without on_event. Give each event back with
+ * monipy_event_free. 0 does not wait; UINT32_MAX waits for ever. Several threads may wait: each
+ * event goes to one of them.
+ *
+ * MONIPY_OK with *event set; else *event is NULL: MONIPY_ERR_TIMEOUT; MONIPY_ERR_INVALID_HANDLE,
+ * also when the supervisor is destroyed meanwhile; MONIPY_ERR_INVALID_STATE when there is an
+ * on_event; MONIPY_ERR_REENTRANT inside a callback. Any thread.
  */
 MONIPY_API
 monipy_status monipy_wait_event(monipy_supervisor *supervisor,
                                 uint32_t timeout_ms,
-                                const monipy_event **event)
-MONIPY_NOEXCEPT;
+                                const monipy_event **event) MONIPY_NOEXCEPT;
 
 /* ---- Calls -------------------------------------------------------------------------------------
  *
@@ -1225,280 +797,185 @@ MONIPY_NOEXCEPT;
  * Wherever a call is asked for, 0 means the current one.
  */
 
-/*
- State of a call: being set up, nothing rings yet.
- */
+/* State of a call: being set up, nothing rings yet. */
 #define MONIPY_CALL_TRYING 1
-
-/*
- State of a call: it rings, here or there.
- */
+/* State of a call: it rings, here or there. */
 #define MONIPY_CALL_RINGING 2
-
-/*
- State of a call: monipy_answer was called, the other side has not confirmed yet.
- */
+/* State of a call: monipy_answer was called, the other side has not confirmed yet. */
 #define MONIPY_CALL_ANSWERING 3
-
-/*
- State of a call: up.
- */
+/* State of a call: up. */
 #define MONIPY_CALL_ANSWERED 4
-
-/*
- State of a call: over.
- */
+/* State of a call: over. */
 #define MONIPY_CALL_ENDED 5
-
-/*
- Direction of a call: it came in.
- */
+/* Direction of a call: it came in. */
 #define MONIPY_DIRECTION_INCOMING 1
-
-/*
- Direction of a call: monipy_call placed it.
- */
+/* Direction of a call: monipy_call placed it. */
 #define MONIPY_DIRECTION_OUTGOING 2
-
-/*
- For monipy_call_text: the display name of the From header, else its user part.
- */
+/* For monipy_call_text: the display name of the From header, else its user part. */
 #define MONIPY_TEXT_FROM 1
-
-/*
- For monipy_call_text: the SIP URI of the From header.
- */
+/* For monipy_call_text: the SIP URI of the From header. */
 #define MONIPY_TEXT_FROM_URI 2
-
-/*
- For monipy_call_text: X-Call-ID, else X-cmi-uuid, else the SIP Call-ID.
- */
+/* For monipy_call_text: X-Call-ID, else X-cmi-uuid, else the SIP Call-ID. */
 #define MONIPY_TEXT_CALL_ID 3
-
-/*
- For monipy_call_text: X-Team-Name.
- */
+/* For monipy_call_text: X-Team-Name. */
 #define MONIPY_TEXT_TEAM_NAME 4
-
-/*
- For monipy_call_text: X-To-Number.
- */
+/* For monipy_call_text: X-To-Number. */
 #define MONIPY_TEXT_TO_NUMBER 5
-
-/*
- For monipy_call_text: X-Transfer-From.
- */
+/* For monipy_call_text: X-Transfer-From. */
 #define MONIPY_TEXT_TRANSFER_FROM 6
-
-/*
- For monipy_call_text: X-Transfer.
- */
+/* For monipy_call_text: X-Transfer. */
 #define MONIPY_TEXT_TRANSFER 7
 
-/*
- What is known of a call at a moment.
- */
-typedef struct {
-  /*
-   sizeof(monipy_call_info) of the one who allocated it.
-   */
+/* What is known of a call at a moment. */
+typedef struct monipy_call_info {
+  /* sizeof(monipy_call_info) of the one who allocated it. */
   uint32_t struct_size;
-  /*
-   MONIPY_CALL_.
-   */
+  /* MONIPY_CALL_. */
   int32_t state;
-  /*
-   The call.
-   */
+  /* The call. */
   monipy_call_id id;
-  /*
-   MONIPY_DIRECTION_.
-   */
+  /* MONIPY_DIRECTION_. */
   int32_t direction;
-  /*
-   1 when this side holds it.
-   */
+  /* 1 when this side holds it. */
   int32_t on_hold;
-  /*
-   1 when the far side holds it.
-   */
+  /* 1 when the far side holds it. */
   int32_t held_by_other;
-  /*
-   1 when silence is sent in place of microphone and application.
-   */
+  /* 1 when silence is sent in place of microphone and application. */
   int32_t muted;
 } monipy_call_info;
 
-/*
- Places a call to a number, a feature code or a SIP URI. Events trying, ringing, answered ...
- follow, or ended or hangup.
-
- out: NULL, or where the new call's id goes (0 when it is not known yet: trying brings it).
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: not logged in, or a call is up already;
- MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
-
+/* Places a call to a number, a feature code or a SIP URI. Events trying, ringing, answered ...
+ * follow, or ended or hangup.
+ *
+ * out: NULL, or where the new call's id goes (0 when it is not known yet: trying brings it).
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: not logged in, or a call is up already;
+ * MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_call(monipy_supervisor *supervisor,
                           const char *target,
-                          monipy_call_id *out)
-MONIPY_NOEXCEPT;
+                          monipy_call_id *out) MONIPY_NOEXCEPT;
 
-/*
- Answers a ringing call. Events answered and callStream follow.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no incoming call to answer, or already in a
- call. Any thread; not in audio callbacks.
+/* Answers a ringing call. Events answered and callStream follow.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no incoming call to answer, or already in a
+ * call. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_answer(monipy_supervisor *supervisor,
-                            monipy_call_id call)
-MONIPY_NOEXCEPT;
+                            monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Refuses a ringing call. The event hangup follows.
-
- sip_code: 400 to 699; 0 for 480 Temporarily Unavailable.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no ongoing calls to reject;
- MONIPY_ERR_INVALID_ARGUMENT for another sip_code. Any thread; not in audio callbacks.
+/* Refuses a ringing call. The event hangup follows.
+ *
+ * sip_code: 400 to 699; 0 for 480 Temporarily Unavailable.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no ongoing calls to reject;
+ * MONIPY_ERR_INVALID_ARGUMENT for another sip_code. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_reject(monipy_supervisor *supervisor,
                             monipy_call_id call,
-                            int32_t sip_code)
-MONIPY_NOEXCEPT;
+                            int32_t sip_code) MONIPY_NOEXCEPT;
 
-/*
- Ends a call in any state. The event hangup follows.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no ongoing calls to terminate. Any thread; not
- in audio callbacks.
+/* Ends a call in any state. The event hangup follows.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no ongoing calls to terminate. Any thread; not
+ * in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_terminate(monipy_supervisor *supervisor,
-                               monipy_call_id call)
-MONIPY_NOEXCEPT;
+                               monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Puts an answered call on hold (re-INVITE, RFC 3264 8.4). The event hold follows.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no call, or on hold already. Any thread; not
- in audio callbacks.
+/* Puts an answered call on hold (re-INVITE, RFC 3264 8.4). The event hold follows.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_STATE: no call, or on hold already. Any thread; not
+ * in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_hold(monipy_supervisor *supervisor,
-                          monipy_call_id call)
-MONIPY_NOEXCEPT;
+                          monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Takes a call off hold. The event unhold follows. Returns as monipy_hold.
- */
+/* Takes a call off hold. The event unhold follows. Returns as monipy_hold. */
 MONIPY_API
 monipy_status monipy_unhold(monipy_supervisor *supervisor,
-                            monipy_call_id call)
-MONIPY_NOEXCEPT;
+                            monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Sends silence in place of microphone and application.
-
- MONIPY_OK; MONIPY_ERR_INVALID_STATE: no call. Any thread; not in audio callbacks.
+/* Sends silence in place of microphone and application.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_STATE: no call. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_mute(monipy_supervisor *supervisor,
-                          monipy_call_id call)
-MONIPY_NOEXCEPT;
+                          monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Sends sound again. Returns as monipy_mute.
- */
+/* Sends sound again. Returns as monipy_mute. */
 MONIPY_API
 monipy_status monipy_unmute(monipy_supervisor *supervisor,
-                            monipy_call_id call)
-MONIPY_NOEXCEPT;
+                            monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Presses keys (RFC 4733 when the far side negotiated it, else INFO).
-
- digits: 0-9 * # A-D. duration_ms: 40 to 6000, 0 for 100. gap_ms: 30 to 6000, 0 for 70.
-
- MONIPY_OK: on its way; MONIPY_ERR_INVALID_DTMF; MONIPY_ERR_INVALID_ARGUMENT;
- MONIPY_ERR_INVALID_STATE: no call. Any thread; not in audio callbacks.
-
+/* Presses keys (RFC 4733 when the far side negotiated it, else INFO).
+ *
+ * digits: 0-9 * # A-D. duration_ms: 40 to 6000, 0 for 100. gap_ms: 30 to 6000, 0 for 70.
+ *
+ * MONIPY_OK: on its way; MONIPY_ERR_INVALID_DTMF; MONIPY_ERR_INVALID_ARGUMENT;
+ * MONIPY_ERR_INVALID_STATE: no call. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_send_dtmf(monipy_supervisor *supervisor,
                                monipy_call_id call,
                                const char *digits,
                                uint32_t duration_ms,
-                               uint32_t gap_ms)
-MONIPY_NOEXCEPT;
+                               uint32_t gap_ms) MONIPY_NOEXCEPT;
 
-/*
- Where a call stands: MONIPY_CALL_, or a negative status (MONIPY_ERR_NO_SUCH_CALL when it is
- over and forgotten). Any thread, any callback.
+/* Where a call stands: MONIPY_CALL_, or a negative status (MONIPY_ERR_NO_SUCH_CALL when it is
+ * over and forgotten). Any thread, any callback.
  */
 MONIPY_API
 int32_t monipy_call_state(monipy_supervisor *supervisor,
-                          monipy_call_id call)
-MONIPY_NOEXCEPT;
+                          monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Whether this side holds the call: 1 or 0, or a negative status. Any thread, any callback.
- */
+/* Whether this side holds the call: 1 or 0, or a negative status. Any thread, any callback. */
 MONIPY_API
 int32_t monipy_is_on_hold(monipy_supervisor *supervisor,
-                          monipy_call_id call)
-MONIPY_NOEXCEPT;
+                          monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- Whether the call is muted: 1 or 0, or a negative status. Any thread, any callback.
- */
+/* Whether the call is muted: 1 or 0, or a negative status. Any thread, any callback. */
 MONIPY_API
 int32_t monipy_is_muted(monipy_supervisor *supervisor,
-                        monipy_call_id call)
-MONIPY_NOEXCEPT;
+                        monipy_call_id call) MONIPY_NOEXCEPT;
 
-/*
- What is known of a call now. struct_size: sizeof(monipy_call_info).
-
- MONIPY_OK; MONIPY_ERR_NO_SUCH_CALL; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
-
+/* What is known of a call now. struct_size: sizeof(monipy_call_info).
+ *
+ * MONIPY_OK; MONIPY_ERR_NO_SUCH_CALL; MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
  */
 MONIPY_API
 monipy_status monipy_call_get_info(monipy_supervisor *supervisor,
                                    monipy_call_id call,
-                                   monipy_call_info *out,
-                                   size_t struct_size)
-MONIPY_NOEXCEPT;
+                                   struct monipy_call_info *out,
+                                   size_t struct_size) MONIPY_NOEXCEPT;
 
-/*
- The ids of the calls that are not over, oldest first.
-
- ids: room for 'capacity' ids; NULL when capacity is 0. count: how many there are, also when
- there is not room for all.
-
- MONIPY_OK; MONIPY_ERR_BUFFER_TOO_SMALL: the first 'capacity' ids were stored. Any thread, any
- callback.
-
+/* The ids of the calls that are not over, oldest first.
+ *
+ * ids: room for 'capacity' ids; NULL when capacity is 0. count: how many there are, also when
+ * there is not room for all.
+ *
+ * MONIPY_OK; MONIPY_ERR_BUFFER_TOO_SMALL: the first 'capacity' ids were stored. Any thread, any
+ * callback.
  */
 MONIPY_API
 monipy_status monipy_call_list(monipy_supervisor *supervisor,
                                monipy_call_id *ids,
                                size_t capacity,
-                               size_t *count)
-MONIPY_NOEXCEPT;
+                               size_t *count) MONIPY_NOEXCEPT;
 
-/*
- What the INVITE said of a call. What it did not say is "".
-
- field: MONIPY_TEXT_. buffer: room for 'capacity' bytes, NUL included; NULL when capacity is 0.
- needed: NULL, or where the needed size goes, NUL included.
-
- MONIPY_OK; MONIPY_ERR_BUFFER_TOO_SMALL: nothing was copied; MONIPY_ERR_NO_SUCH_CALL;
- MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
-
+/* What the INVITE said of a call. What it did not say is "".
+ *
+ * field: MONIPY_TEXT_. buffer: room for 'capacity' bytes, NUL included; NULL when capacity is 0.
+ * needed: NULL, or where the needed size goes, NUL included.
+ *
+ * MONIPY_OK; MONIPY_ERR_BUFFER_TOO_SMALL: nothing was copied; MONIPY_ERR_NO_SUCH_CALL;
+ * MONIPY_ERR_INVALID_ARGUMENT. Any thread, any callback.
  */
 MONIPY_API
 monipy_status monipy_call_text(monipy_supervisor *supervisor,
@@ -1506,13 +983,10 @@ monipy_status monipy_call_text(monipy_supervisor *supervisor,
                                int32_t field,
                                char *buffer,
                                size_t capacity,
-                               size_t *needed)
-MONIPY_NOEXCEPT;
+                               size_t *needed) MONIPY_NOEXCEPT;
 
-/*
- An X- header of the INVITE, by its name in any case; "" when it is not there. The rest as
- monipy_call_text.
-
+/* An X- header of the INVITE, by its name in any case; "" when it is not there. The rest as
+ * monipy_call_text.
  */
 MONIPY_API
 monipy_status monipy_call_header(monipy_supervisor *supervisor,
@@ -1520,8 +994,7 @@ monipy_status monipy_call_header(monipy_supervisor *supervisor,
                                  const char *name,
                                  char *buffer,
                                  size_t capacity,
-                                 size_t *needed)
-MONIPY_NOEXCEPT;
+                                 size_t *needed) MONIPY_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -98,7 +98,7 @@ export interface UnholdEvent extends MonipyEvent {
   whom: 'myself' | 'other'
 }
 
-/** `dtmf`: The far side pressed a key (RFC 4733 or INFO), or a key of ours was sent. */
+/** `dtmf`: The far side pressed a key (RFC 4733 or INFO). */
 export interface DtmfEvent extends MonipyEvent {
   status: string
   /** One of 0-9 * # A-D. */

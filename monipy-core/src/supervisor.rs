@@ -152,7 +152,7 @@ impl Supervisor {
     /// refused by then (1001, 1002, 1005 ...) is decided; one that is under way is not. For callers
     /// that want a refusal at once without waiting for the outcome.
     pub fn settled(&self) -> Pending {
-        unreachable!()
+        self.give(Command::Settle)
     }
 
     /// Registered now.

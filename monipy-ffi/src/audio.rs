@@ -270,9 +270,8 @@ pub unsafe extern "C" fn monipy_audio_write(
         let mut written = line.write(pcm);
         if written < pcm.len() && timeout_ms != 0 {
             let end = deadline(timeout_ms);
-            let left = end.map_or(std::time::Duration::from_secs(u32::MAX.into()), |e| {
-                e.saturating_duration_since(std::time::Instant::now())
-            });
+            let left =
+                end.map_or(std::time::Duration::from_secs(u32::MAX.into()), |e| e.saturating_duration_since(std::time::Instant::now()));
             written += line.write_timeout(&pcm[written..], left);
         }
         if written == 0 && line.is_closed() {

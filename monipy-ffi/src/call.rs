@@ -85,11 +85,7 @@ fn flat(info: &CallInfo) -> monipy_call_info {
 }
 
 /// Gives a command about a call.
-fn about(
-    supervisor: *mut monipy_supervisor,
-    call: monipy_call_id,
-    give: impl FnOnce(&Supervisor, CallId) -> Pending,
-) -> monipy_status {
+fn about(supervisor: *mut monipy_supervisor, call: monipy_call_id, give: impl FnOnce(&Supervisor, CallId) -> Pending) -> monipy_status {
     enter_ok(Allow::OffMedia, || command(&handle::get(supervisor)?.supervisor, |s| give(s, CallId(call))))
 }
 
@@ -109,11 +105,7 @@ fn info(supervisor: *mut monipy_supervisor, call: monipy_call_id) -> Outcome<Cal
 /// # Safety
 /// `target` is NULL or NUL-terminated; `out` is NULL or points to an id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn monipy_call(
-    supervisor: *mut monipy_supervisor,
-    target: *const c_char,
-    out: *mut monipy_call_id,
-) -> monipy_status {
+pub unsafe extern "C" fn monipy_call(supervisor: *mut monipy_supervisor, target: *const c_char, out: *mut monipy_call_id) -> monipy_status {
     enter_ok(Allow::OffMedia, || {
         if !out.is_null() {
             // SAFETY: the caller promises that `out` points to an id.

@@ -248,7 +248,7 @@ mod tests {
             });
         }
         let quick = tx.clone();
-        run(move || drop(quick.send("quick")));
+        run(move || quick.send("quick").expect("the test listens"));
         assert_eq!(rx.recv(), Ok("quick"));
         drop(release);
         drop(tx);
@@ -272,7 +272,7 @@ mod tests {
     fn a_panic_in_a_task_ends_that_task_alone() {
         let (tx, rx) = mpsc::channel();
         run(|| panic!("on purpose: a test of the dispatcher"));
-        run(move || drop(tx.send(())));
+        run(move || tx.send(()).expect("the test listens"));
         assert_eq!(rx.recv(), Ok(()));
     }
 }

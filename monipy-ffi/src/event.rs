@@ -228,8 +228,7 @@ mod tests {
 
     #[test]
     fn what_an_event_does_not_carry_is_empty_and_never_null() {
-        let event =
-            Event { kind: EventKind::Login, seq: 1, time_ms: 2, call: None, code: 200, status: "in".into(), detail: Detail::None };
+        let event = Event { kind: EventKind::Login, seq: 1, time_ms: 2, call: None, code: 200, status: "in".into(), detail: Detail::None };
         let c = own(&event).event;
         assert_eq!((c.r#type, c.seq, c.code, c.call), (1, 1, 200, 0));
         for s in [c.reason, c.direction, c.whom, c.dtmf, c.from, c.from_uri, c.call_id, c.team_name, c.to_number, c.transfer] {
@@ -268,14 +267,13 @@ mod tests {
 
     #[test]
     fn an_event_is_given_back_once_and_nonsense_is_ignored() {
-        let event =
-            Event { kind: EventKind::Login, seq: 1, time_ms: 2, call: None, code: 200, status: "in".into(), detail: Detail::None };
+        let event = Event { kind: EventKind::Login, seq: 1, time_ms: 2, call: None, code: 200, status: "in".into(), detail: Detail::None };
         let at = give(event);
         assert!(lock(&GIVEN).contains_key(&(at as usize)));
         monipy_event_free(at);
         assert!(!lock(&GIVEN).contains_key(&(at as usize)));
         monipy_event_free(at);
         monipy_event_free(std::ptr::null());
-        monipy_event_free(8 as *const monipy_event);
+        monipy_event_free(std::ptr::dangling());
     }
 }

@@ -48,7 +48,7 @@ pub const MONIPY_EVENT_HOLD: u32 = 9;
 /// `unhold`: One side took the call off hold.
 pub const MONIPY_EVENT_UNHOLD: u32 = 10;
 
-/// `dtmf`: The far side pressed a key (RFC 4733 or INFO), or a key of ours was sent.
+/// `dtmf`: The far side pressed a key (RFC 4733 or INFO).
 pub const MONIPY_EVENT_DTMF: u32 = 11;
 
 /// `hangup`: This side ended the call: terminate, reject, or ringTime expired (408).

@@ -49,7 +49,7 @@ pub struct monipy_config {
     pub reserved0: u32,
     /// Display name of the supervisor (SIP From display name). Default: none.
     pub name: *const c_char,
-    /// Ws:// or wss:// URL of a SIP-over-WebSocket server (RFC 7118). Default: wss://supersbc.telecmi.com.
+    /// ws:// or wss:// URL of a SIP-over-WebSocket server (RFC 7118). Default: wss://supersbc.telecmi.com.
     pub server: *const c_char,
     /// SIP domain, when it differs from the server's host. Default: the server's host.
     pub domain: *const c_char,

@@ -5,14 +5,13 @@ use crate::audio::Lines;
 use crate::dispatch::{self, Task};
 use crate::gate::{self, Gate, Place};
 use crate::guard::{Fail, Outcome, lock, own_process};
-use crate::outcome::block_until;
 use crate::status;
 use crate::supervisor::{Callbacks, Pull};
 use crate::types::monipy_supervisor;
 use monipy_core::Supervisor;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bits of the slot number; the rest but one is the generation.
 const SLOT_BITS: u32 = if usize::BITS == 64 { 24 } else { 12 };
@@ -79,7 +78,7 @@ impl Handle {
         if let Some(task) = delivery {
             task.cancel();
         }
-        block_until(self.supervisor.shutdown(FAREWELL), Some(Instant::now() + FAREWELL));
+        self.supervisor.shutdown_blocking(FAREWELL);
         self.callbacks.free();
     }
 

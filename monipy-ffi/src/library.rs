@@ -54,6 +54,11 @@ pub extern "C" fn monipy_shutdown(timeout_ms: u32) -> monipy_status {
         handle::destroy_all();
         logging::remove();
         let joined = dispatch::stop(end);
-        if joined { Ok(()) } else { Err(Fail::new(status::MONIPY_ERR_TIMEOUT, "threads of the library still run: a callback has not returned")) }
+        monipy_core::runtime::shutdown(end.saturating_duration_since(Instant::now()));
+        if joined {
+            Ok(())
+        } else {
+            Err(Fail::new(status::MONIPY_ERR_TIMEOUT, "threads of the library still run: a callback has not returned"))
+        }
     })
 }

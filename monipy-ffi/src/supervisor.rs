@@ -2,6 +2,7 @@
 //!
 //! Fill a configuration, name your callbacks, create, log in. What follows comes as events.
 
+use crate::audio::{Io, monipy_audio_frame};
 use crate::config::{self, monipy_config};
 use crate::dispatch;
 use crate::event::{self, monipy_event};
@@ -13,7 +14,6 @@ use crate::sized::{self, Sized_};
 use crate::status;
 use crate::text;
 use crate::types::{monipy_call_id, monipy_status, monipy_supervisor};
-use crate::audio::{Io, monipy_audio_frame};
 use monipy_core::{Event, EventStream, Supervisor};
 use std::ffi::{c_char, c_void};
 use std::future::Future;
@@ -129,7 +129,10 @@ impl Pull {
             {
                 let mut state = lock(&self.state);
                 if !state.wanted {
-                    return Err(Fail::new(status::MONIPY_ERR_INVALID_STATE, "this supervisor has an on_event callback: its events go there"));
+                    return Err(Fail::new(
+                        status::MONIPY_ERR_INVALID_STATE,
+                        "this supervisor has an on_event callback: its events go there",
+                    ));
                 }
                 if state.closed {
                     break Err(Fail::handle());

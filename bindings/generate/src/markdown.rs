@@ -21,7 +21,15 @@ pub(crate) fn render() -> String {
     );
     for e in EVENTS {
         let end = if e.terminal { " Ends the call." } else { "" };
-        let _ = writeln!(out, "| [`{}`](#{}) | `MONIPY_EVENT_{}` {} | {}{end} |", e.name, e.name.to_lowercase(), e.snake.to_uppercase(), e.value, cell(e.doc));
+        let _ = writeln!(
+            out,
+            "| [`{}`](#{}) | `MONIPY_EVENT_{}` {} | {}{end} |",
+            e.name,
+            e.name.to_lowercase(),
+            e.snake.to_uppercase(),
+            e.value,
+            cell(e.doc)
+        );
     }
     for e in EVENTS {
         let of = if e.of_call { "It belongs to a call." } else { "It belongs to no call." };
@@ -40,7 +48,9 @@ pub(crate) fn render() -> String {
         let _ = writeln!(out, "| {} | `{}` | {} |", c.code, c.name, cell(c.doc));
     }
     out.push_str("\nAny other code is a SIP status code (RFC 3261 section 21).\n\n## Settings\n\n");
-    out.push_str("The first five are the vendor's.\n\n| C, Python, Rust | JavaScript | type | default | what |\n| --- | --- | --- | --- | --- |\n");
+    out.push_str(
+        "The first five are the vendor's.\n\n| C, Python, Rust | JavaScript | type | default | what |\n| --- | --- | --- | --- | --- |\n",
+    );
     for c in CONFIG {
         let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
         let ty = format!("{:?}", c.ty).to_lowercase();

@@ -59,7 +59,13 @@ pub(crate) fn declarations() -> String {
     for e in EVENTS {
         let stream = e.fields.iter().any(|f| f.ty == FieldType::Stream);
         let status = if stream { "CallStream" } else { "string" };
-        let _ = write!(out, "\n/** `{}`: {} */\nexport interface {} extends MonipyEvent {{\n  status: {status}\n", e.name, sentence(e.doc), interface(e));
+        let _ = write!(
+            out,
+            "\n/** `{}`: {} */\nexport interface {} extends MonipyEvent {{\n  status: {status}\n",
+            e.name,
+            sentence(e.doc),
+            interface(e)
+        );
         for f in e.fields {
             let mark = if f.always { "" } else { "?" };
             let _ = write!(out, "  /** {} */\n  {}{mark}: {}\n", sentence(f.doc), f.name, field_type(f.name, f.ty));
@@ -71,7 +77,9 @@ pub(crate) fn declarations() -> String {
         let _ = writeln!(out, "  {}: [event: {}]", e.name, interface(e));
     }
     out.push_str("}\n\n/** The vendor's names of the events. */\nexport type EventName = keyof MonipyEvents\n");
-    out.push_str("\n/** A STUN or TURN server. */\nexport interface IceServer {\n  url: string\n  username?: string\n  credential?: string\n}\n");
+    out.push_str(
+        "\n/** A STUN or TURN server. */\nexport interface IceServer {\n  url: string\n  username?: string\n  credential?: string\n}\n",
+    );
     out.push_str("\n/** The options of the constructor; the first five are the vendor's. */\nexport interface MonipyOptions {\n");
     for c in CONFIG {
         let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };

@@ -65,7 +65,8 @@ pub(crate) fn render() -> String {
          from typing import Any, ClassVar, Literal, Mapping, Optional, Sequence, Type, TypedDict\n\n"
     );
     let names: Vec<_> = EVENTS.iter().map(|e| format!("\"{}\"", e.name)).collect();
-    let _ = write!(out, "#: The vendor's names of the events, as given to ``on``.\nEventName = Literal[\n    {},\n]\n", names.join(",\n    "));
+    let _ =
+        write!(out, "#: The vendor's names of the events, as given to ``on``.\nEventName = Literal[\n    {},\n]\n", names.join(",\n    "));
     out.push_str("\n\nclass Code(IntEnum):\n    \"\"\"The codes of the contract; any other code is a SIP status code.\"\"\"\n\n");
     for c in CODES {
         let _ = writeln!(out, "    #: {}\n    {} = {}", sentence(c.doc), c.name, c.code);

@@ -32,7 +32,12 @@ pub(crate) fn constants(top: &Path) -> Result<String, Box<dyn Error>> {
         abi.trim().parse::<u32>()?.to_string(),
     );
     for e in EVENTS {
-        constant(&format!("`{}`: {}", e.name, e.doc.trim()), &format!("MONIPY_EVENT_{}", e.snake.to_uppercase()), "u32", e.value.to_string());
+        constant(
+            &format!("`{}`: {}", e.name, e.doc.trim()),
+            &format!("MONIPY_EVENT_{}", e.snake.to_uppercase()),
+            "u32",
+            e.value.to_string(),
+        );
     }
     for c in CODES {
         constant(&format!("{}: {}.", c.code, c.doc), &format!("MONIPY_CODE_{}", c.name), "i32", c.code.to_string());

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Unhold { call: CallId },
     Mute { call: CallId, muted: bool },
     Dtmf { call: CallId, digits: String, duration_ms: u32, gap_ms: u32 },
+    /// Answered at once: everything given before has been looked at.
+    Settle,
     Shutdown,
 }
 
@@ -53,6 +55,7 @@ impl std::fmt::Debug for Command {
             Command::Unhold { .. } => "Unhold",
             Command::Mute { .. } => "Mute",
             Command::Dtmf { .. } => "Dtmf",
+            Command::Settle => "Settle",
             Command::Shutdown => "Shutdown",
         })
     }
@@ -353,6 +356,7 @@ impl Machine {
         match command {
             Command::Login { id, password } => self.login(&id, password, token),
             Command::Logout => self.logout(token),
+            Command::Settle => self.succeed(token, "settled"),
             Command::Shutdown => self.begin_shutdown(token),
             Command::Call { target } => self.place_call(&target, token),
             Command::Answer { call } => self.answer(call, token),

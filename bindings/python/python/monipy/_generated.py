@@ -207,7 +207,7 @@ class UnholdEvent(Event):
 
 @dataclass(frozen=True)
 class DtmfEvent(Event):
-    """``dtmf``: The far side pressed a key (RFC 4733 or INFO), or a key of ours was sent."""
+    """``dtmf``: The far side pressed a key (RFC 4733 or INFO)."""
 
     name: ClassVar[str] = "dtmf"
     terminal: ClassVar[bool] = False
