@@ -4,16 +4,29 @@
 //! - `transport`: the [`MediaTransport`] trait and its types, without a stack's name.
 //! - `rtp`: the queues between the network's task and a media worker.
 //! - `stats`: counters and RTCP figures.
+//! - `sdp`: our own facade for SDP, in and out.
+//! - `open`: how the engine makes a transport.
+//! - `webrtc_stack`: the trait with the `webrtc` crate; `connection` is one peer connection of it.
+//! - `tap`: where packets leave and enter the stack; `rtcp`: the reports.
+//! - `guard`: the decision about each datagram before the stack sees it; `runtime`: the sockets that
+//!   ask it, and the stack's tasks and timers.
 
+mod connection;
+pub mod guard;
+mod open;
+mod rtcp;
 mod rtp;
+mod runtime;
+pub mod sdp;
 mod stats;
+mod tap;
 mod transport;
+mod webrtc_stack;
 
+pub use open::{check_offer, open};
 pub use rtp::{RtpIn, RtpOut, RtpReceiver, RtpSender};
 pub use stats::{RtcpFigures, SenderReport, TransportCounters, TransportStats};
 pub use transport::{
     AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
 };
-
-mod open;
-pub use open::{check_offer, open};
+pub use webrtc_stack::WebRtcTransport;

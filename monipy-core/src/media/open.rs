@@ -1,25 +1,30 @@
 //! How the engine makes a transport, and how it looks at an offer before a call rings.
-//! (The engine calls these two; their bodies come with the stack.)
 
-use super::{MediaConfig, MediaEnds, MediaTransport, OfferError};
+use super::sdp::{answer_formats, parse_remote};
+use super::{CodecOrder, MediaConfig, MediaEnds, MediaTransport, OfferError, WebRtcTransport};
 use crate::config::Codec;
 use std::sync::Arc;
 
 /// Makes the transport of one call. Cheap: no socket is opened before the first offer or answer.
-/// Called on the shared runtime.
+/// Called on the shared runtime, whose tasks then do the work.
 ///
 /// # Errors
-/// 500 when the system gives what is needed not.
+/// 500 when called outside of a runtime.
 pub fn open(config: MediaConfig) -> Result<(Arc<dyn MediaTransport>, MediaEnds), OfferError> {
-    let _ = config;
-    Err(OfferError::internal("no media stack is built in"))
+    let handle = tokio::runtime::Handle::try_current().map_err(|e| OfferError::internal(format!("no runtime for media: {e}")))?;
+    let (transport, ends) = WebRtcTransport::new(config, handle);
+    Ok((Arc::new(transport), ends))
 }
 
-/// Looks at an offer without answering it: whether [`MediaTransport::accept_offer`] could.
+/// Looks at an offer without answering it: whether [`MediaTransport::accept_offer`] could. Pure.
 ///
 /// # Errors
 /// 488 when the offer is unusable.
 pub fn check_offer(offer: &[u8], codecs: &[Codec]) -> Result<(), OfferError> {
-    let _ = (offer, codecs);
+    let remote = parse_remote(offer, false)?;
+    let listed = remote.audio_section().map_or(&[][..], |s| s.formats.as_slice());
+    if answer_formats(listed, codecs, CodecOrder::Local).is_empty() {
+        return Err(OfferError::not_acceptable("no common codec"));
+    }
     Ok(())
 }

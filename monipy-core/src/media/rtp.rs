@@ -42,8 +42,11 @@ pub struct RtpOut {
     pub payload: Bytes,
 }
 
-/// Wakes the task that owns the sockets. Cheap; called after each packet.
+/// The network's side of the sending queue.
 pub(crate) trait WakeSender: Send + Sync {
+    /// Whether packets may be sent now: connected, and the agreed direction allows it.
+    fn open(&self) -> bool;
+    /// Wakes the task that owns the sockets. Cheap; called after each packet.
     fn wake(&self);
 }
 
@@ -94,12 +97,20 @@ impl RtpSender {
     /// counted). Packets sent before the connection is up, or while the agreed direction does not
     /// let this side send, are dropped silently by the transport.
     pub fn send(&mut self, payload_type: u8, marker: bool, sequence_number: u16, timestamp: u32, payload: Bytes) -> bool {
+        if !self.wake.open() {
+            return true;
+        }
         let ok = self.queue.push(RtpOut { payload_type, marker, sequence_number, timestamp, payload }).is_ok();
         if !ok {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         self.wake.wake();
         ok
+    }
+    /// Whether packets go out now: the connection is up and the agreed direction lets this side send.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.wake.open()
     }
     /// Packets dropped so far because this queue was full.
     #[must_use]

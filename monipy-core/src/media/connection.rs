@@ -1,0 +1,323 @@
+//! One peer connection of the stack: ICE, DTLS and SRTP between two fixed ends. It is shown
+//! canonical descriptions and asked for its own end; codecs and directions are none of its business.
+
+use super::guard::SrtpLayout;
+use super::runtime::{Front, GuardedRuntime, Signal};
+use super::sdp::remote::{RemoteDescription, Setup};
+use super::sdp::write::{self, LocalEnd};
+use super::tap::{Tap, Wire};
+use super::transport::{MediaConfig, OfferError};
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::Slot;
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceCandidateInit,
+    RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription, Registry, SettingEngineBuilder,
+    SrtpProtectionProfile, StatsSelector,
+};
+
+/// The one payload type that the stack knows. It never looks at packets with others.
+const STACK_PAYLOAD_TYPE: u8 = 127;
+/// Most local addresses that sockets are bound to.
+const MAX_ADDRESSES: usize = 8;
+
+/// Addresses of ICE servers, resolved before the stack is asked to gather.
+pub(crate) type Resolved = HashMap<String, Vec<SocketAddr>>;
+
+/// Which end of the offer and answer this side is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Offerer,
+    /// With the DTLS role to take.
+    Answerer(Setup),
+}
+
+/// A peer connection with what belongs to it.
+pub(crate) struct Connection {
+    pub(crate) generation: u64,
+    pub(crate) front: Arc<Front>,
+    pc: Box<dyn PeerConnection>,
+    gathered: watch::Receiver<bool>,
+    gather_timeout: Duration,
+    signals: mpsc::UnboundedSender<Signal>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// What the stack's callbacks do: pass the word on. They run within the stack's event loop.
+struct Handler {
+    signals: mpsc::UnboundedSender<Signal>,
+    gathered: watch::Sender<bool>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let signal = match state {
+            RTCPeerConnectionState::Connected => Signal::Connected,
+            RTCPeerConnectionState::Disconnected => Signal::Disconnected,
+            RTCPeerConnectionState::Failed => Signal::Failed,
+            _ => return,
+        };
+        let _ = self.signals.send(signal);
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        self.gathered.send_replace(state == RTCIceGatheringState::Complete);
+    }
+}
+
+impl Connection {
+    /// Binds sockets and starts the stack's task on `handle`.
+    ///
+    /// # Errors
+    /// 500 when no socket could be bound or the stack refused its settings.
+    pub(crate) async fn build(
+        config: &MediaConfig,
+        handle: &tokio::runtime::Handle,
+        resolved: Resolved,
+        wire: &Arc<Wire>,
+        generation: u64,
+        end: End,
+        signals: mpsc::UnboundedSender<Signal>,
+    ) -> Result<Connection, OfferError> {
+        let stack = |e: rtc::shared::error::Error| OfferError::internal(format!("the media stack: {e}"));
+        let front = Arc::new(Front::new(wire.stats.clone(), signals.clone()));
+        let runtime = Arc::new(GuardedRuntime { handle: handle.clone(), front: front.clone(), resolved });
+        let (gathered_tx, gathered) = watch::channel(false);
+
+        let mut codecs = MediaEngine::default();
+        codecs.register_codec(stack_codec(), RtpCodecKind::Audio).map_err(stack)?;
+        let mut settings = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            // Consent is lost after 5 s without an answer and gone for good 25 s later (RFC 7675).
+            .with_ice_timeouts(Some(Duration::from_secs(5)), Some(Duration::from_secs(25)), Some(Duration::from_secs(2)))
+            .with_ice_connection_attempts(Some(Duration::from_millis(100)), Some(60))
+            .with_host_acceptance_min_wait(Some(Duration::ZERO))
+            .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
+            .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
+            .with_relay_acceptance_min_wait(Some(Duration::from_millis(500)))
+            .with_srtp_protection_profiles(vec![
+                SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+            ]);
+        if let End::Answerer(setup) = end {
+            let role = if setup == Setup::Active { RTCDtlsRole::Client } else { RTCDtlsRole::Server };
+            settings = settings.with_answering_dtls_role(role);
+        }
+        let tap = Tap::new(wire.clone(), front.clone(), generation);
+        let pc = PeerConnectionBuilder::new()
+            .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(stack_servers(config)).build())
+            .with_media_engine(codecs)
+            .with_setting_engine(settings.build())
+            // Beyond the stack's own slots: nearest to the application.
+            .with_interceptor_registry(Registry::new().with(Slot::Custom(14_000), tap))
+            .with_runtime(runtime)
+            .with_handler(Arc::new(Handler { signals: signals.clone(), gathered: gathered_tx }))
+            .with_udp_addrs(local_addresses(config.local_address))
+            .build()
+            .await
+            .map_err(stack)?;
+        let gather_timeout = config.gather_timeout.clamp(Duration::from_millis(100), Duration::from_secs(5));
+        Ok(Connection { generation, front, pc: Box::new(pc), gathered, gather_timeout, signals })
+    }
+
+    /// Our end, for an offer. Waits for candidates, within bounds.
+    ///
+    /// # Errors
+    /// 500 when the stack refuses.
+    pub(crate) async fn offer(&self) -> Result<LocalEnd, OfferError> {
+        self.pc.add_transceiver_from_kind(RtpCodecKind::Audio, None).await.map_err(refused)?;
+        let offer = self.pc.create_offer(None).await.map_err(refused)?;
+        self.pc.set_local_description(offer).await.map_err(refused)?;
+        self.local_end().await
+    }
+
+    /// Takes the far side's answer to [`offer`](Self::offer) and begins to connect.
+    ///
+    /// # Errors
+    /// 488 when the stack refuses it.
+    pub(crate) async fn take_answer(&self, remote: &RemoteDescription) -> Result<(), OfferError> {
+        let sdp = write::for_stack(remote, remote.setup, STACK_PAYLOAD_TYPE);
+        let answer = RTCSessionDescription::answer(sdp).map_err(unusable)?;
+        self.pc.set_remote_description(answer).await.map_err(unusable)?;
+        let _ = self.signals.send(Signal::Started);
+        Ok(())
+    }
+
+    /// Takes the far side's offer, the first or one that restarts ICE, begins to connect, and says
+    /// our end. Waits for candidates, within bounds.
+    ///
+    /// # Errors
+    /// 488 when the stack refuses it.
+    pub(crate) async fn answer(&self, remote: &RemoteDescription) -> Result<LocalEnd, OfferError> {
+        let sdp = write::for_stack(remote, remote.setup, STACK_PAYLOAD_TYPE);
+        let offer = RTCSessionDescription::offer(sdp).map_err(unusable)?;
+        self.pc.set_remote_description(offer).await.map_err(unusable)?;
+        let answer = self.pc.create_answer(None).await.map_err(unusable)?;
+        self.pc.set_local_description(answer).await.map_err(unusable)?;
+        let _ = self.signals.send(Signal::Started);
+        self.local_end().await
+    }
+
+    /// Hands further candidates of the far side to the stack; it knows those it has already.
+    pub(crate) async fn add_candidates(&self, remote: &RemoteDescription) {
+        for candidate in &remote.candidates {
+            let init = RTCIceCandidateInit {
+                candidate: format!("candidate:{}", candidate.to_value()),
+                sdp_mid: Some("0".into()),
+                sdp_mline_index: Some(0),
+                ..RTCIceCandidateInit::default()
+            };
+            if let Err(e) = self.pc.add_ice_candidate(init).await {
+                log::debug!("media: a candidate was not taken: {e}");
+            }
+        }
+    }
+
+    /// The stack waits 11 s for a dead STUN server and 65 s for a dead TURN server; we do not.
+    async fn local_end(&self) -> Result<LocalEnd, OfferError> {
+        let mut gathered = self.gathered.clone();
+        // Neither running out of time nor a stack that has ended keeps us from what there is.
+        let _ = tokio::time::timeout(self.gather_timeout, gathered.wait_for(|done| *done)).await;
+        let description = self.pc.local_description().await;
+        let end = description.as_ref().and_then(|d| write::local_end(&d.sdp));
+        end.ok_or_else(|| OfferError::internal("the media stack made no usable description"))
+    }
+
+    /// How the packets of this connection are protected, once DTLS is done.
+    pub(crate) async fn srtp_layout(&self) -> SrtpLayout {
+        let report = self.pc.get_stats(Instant::now(), StatsSelector::None).await;
+        match report.transport().map(|t| t.srtp_cipher.as_str()) {
+            Some(name) if name.contains("GCM") => SrtpLayout::Gcm,
+            Some(name) if name.ends_with("_80") => SrtpLayout::AesCm80,
+            _ => SrtpLayout::Unknown,
+        }
+    }
+
+    /// Ends it: close_notify to the far side, sockets and task given back. Bounded.
+    pub(crate) async fn close(&self) {
+        match tokio::time::timeout(Duration::from_millis(1500), self.pc.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => log::debug!("media: close: {e}"),
+            Err(_) => log::warn!("media: the stack did not close in time"),
+        }
+    }
+}
+
+fn refused(e: rtc::shared::error::Error) -> OfferError {
+    OfferError::internal(format!("the media stack: {e}"))
+}
+
+fn unusable(e: rtc::shared::error::Error) -> OfferError {
+    OfferError::not_acceptable(format!("the description is not usable: {e}"))
+}
+
+fn stack_codec() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: "audio/opus".into(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: String::new(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type: STACK_PAYLOAD_TYPE,
+    }
+}
+
+/// Whether the stack can use a server: it speaks UDP with them only.
+/// TURN over TCP and TLS would need a loopback bridge (one TCP connection for each source port,
+/// ChannelData padded to 4 octets), which works unchanged with this stack but is not built yet.
+fn usable_server(url: &str) -> bool {
+    let lower = url.to_ascii_lowercase();
+    (lower.starts_with("stun:") || lower.starts_with("turn:")) && !lower.contains("transport=tcp")
+}
+
+fn stack_servers(config: &MediaConfig) -> Vec<RTCIceServer> {
+    let mut servers = Vec::new();
+    for server in &config.ice_servers {
+        if usable_server(&server.url) {
+            servers.push(RTCIceServer {
+                urls: vec![server.url.clone()],
+                username: server.username.clone(),
+                credential: server.credential.clone(),
+            });
+        } else {
+            log::warn!("media: {} is skipped: only stun: and turn: over UDP are supported", server.url);
+        }
+    }
+    servers
+}
+
+/// Resolves the names of ICE servers, all at once and within `limit`. What does not resolve is left
+/// out: the call does without.
+pub(crate) async fn resolve_servers(config: &MediaConfig, limit: Duration) -> Resolved {
+    let lookups = config.ice_servers.iter().filter(|s| usable_server(&s.url)).filter_map(|server| {
+        let name = host_and_port(&server.url)?;
+        Some(async move {
+            match tokio::time::timeout(limit, tokio::net::lookup_host(name.clone())).await {
+                Ok(Ok(addresses)) => Some((name, addresses.collect::<Vec<_>>())),
+                Ok(Err(e)) => {
+                    log::warn!("media: ICE server {name}: {e}");
+                    None
+                }
+                Err(_) => {
+                    log::warn!("media: ICE server {name}: its name did not resolve in time");
+                    None
+                }
+            }
+        })
+    });
+    futures_util::future::join_all(lookups).await.into_iter().flatten().collect()
+}
+
+/// `host:port` of a `stun:` or `turn:` URL, with the default port where there is none (RFC 7064).
+fn host_and_port(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once(':')?;
+    let host = rest.split('?').next()?.trim_start_matches("//");
+    if host.is_empty() {
+        return None;
+    }
+    let has_port = match host.rsplit_once(']') {
+        Some((_, after)) => after.starts_with(':'),
+        None => host.contains(':'),
+    };
+    Some(if has_port { host.to_owned() } else { format!("{host}:3478") })
+}
+
+/// Where to bind sockets: the given address, else every usable address of this machine, else
+/// loopback (a machine that is offline may still talk to a server of its own).
+fn local_addresses(given: Option<IpAddr>) -> Vec<SocketAddr> {
+    if let Some(ip) = given {
+        return vec![SocketAddr::new(ip, 0)];
+    }
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for interface in rtc::shared::ifaces::ifaces().unwrap_or_default() {
+        let Some(ip) = interface.addr.map(|a| a.ip()) else { continue };
+        let link_local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        let address = SocketAddr::new(ip, 0);
+        if !(ip.is_loopback() || ip.is_unspecified() || link_local || addresses.contains(&address)) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        addresses.push(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+    }
+    addresses
+}
