@@ -4,7 +4,7 @@ use crate::audio::{AudioIo, AudioStream, AudioWriter};
 use crate::call::{Call, CallId, CallInfo};
 use crate::config::Config;
 use crate::engine::bus::Queue;
-use crate::engine::driver::{Driver, Request};
+use crate::engine::driver::{Driver, Outcome, Request};
 use crate::engine::machine::Command;
 use crate::engine::shared::{CallSound, Shared};
 use crate::error::{Error, Reply, Result};
@@ -288,7 +288,7 @@ pub(crate) enum PendingState {
     /// Known already.
     Ready(Option<Result<Reply>>),
     /// The engine will say.
-    Waiting(tokio::sync::oneshot::Receiver<Result<Reply>>),
+    Waiting(oneshot::Receiver<Outcome>),
 }
 
 impl Pending {
@@ -299,7 +299,17 @@ impl Pending {
     pub fn wait(self) -> Result<Reply> {
         match self.state {
             PendingState::Ready(r) => r.unwrap_or_else(gone),
-            PendingState::Waiting(rx) => rx.blocking_recv().unwrap_or_else(|_| gone()),
+            PendingState::Waiting(rx) => rx.blocking_recv().map_or_else(|_| gone(), |(result, _)| result),
+        }
+    }
+
+    /// The outcome, and the number (`seq`) of the last event that came before it: a face that
+    /// hands on both through one queue can keep them in the order in which they came about. The
+    /// number is `u64::MAX` when the engine is gone.
+    pub async fn with_seq(self) -> (Result<Reply>, u64) {
+        match self.state {
+            PendingState::Ready(r) => (r.unwrap_or_else(gone), u64::MAX),
+            PendingState::Waiting(rx) => rx.await.unwrap_or_else(|_| (gone(), u64::MAX)),
         }
     }
 }
@@ -313,7 +323,7 @@ impl Future for Pending {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
             PendingState::Ready(r) => Poll::Ready(r.take().unwrap_or_else(gone)),
-            PendingState::Waiting(rx) => Pin::new(rx).poll(cx).map(|r| r.unwrap_or_else(|_| gone())),
+            PendingState::Waiting(rx) => Pin::new(rx).poll(cx).map(|r| r.map_or_else(|_| gone(), |(result, _)| result)),
         }
     }
 }

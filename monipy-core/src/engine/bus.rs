@@ -156,6 +156,11 @@ impl Bus {
         }
     }
 
+    /// The number of the last event; 0 before the first.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.lock().seq
+    }
+
     /// The longest queue, as a share of the capacity: the engine takes no new call when a
     /// listener is hopelessly behind, so that queues stay bounded.
     pub(crate) fn hopelessly_behind(&self) -> bool {

@@ -20,8 +20,11 @@ use tokio::task::JoinHandle;
 /// What a handle sends to its actor.
 pub(crate) struct Request {
     pub(crate) command: Command,
-    pub(crate) reply: Option<oneshot::Sender<Result<Reply, Error>>>,
+    pub(crate) reply: Option<oneshot::Sender<Outcome>>,
 }
+
+/// How a command ended, and the number of the last event that came before its end.
+pub(crate) type Outcome = (Result<Reply, Error>, u64);
 
 /// What comes back from tasks of the actor's own.
 enum Inner {
@@ -47,7 +50,7 @@ pub(crate) struct Driver {
     inner: mpsc::UnboundedReceiver<Inner>,
     link: Option<Link>,
     connecting: Option<JoinHandle<()>>,
-    tokens: HashMap<Token, oneshot::Sender<Result<Reply, Error>>>,
+    tokens: HashMap<Token, oneshot::Sender<Outcome>>,
     next_token: u64,
     calls: BTreeMap<CallId, DriverCall>,
     closing: Vec<JoinHandle<()>>,
@@ -110,7 +113,7 @@ impl Driver {
         self.finish().await;
     }
 
-    fn keep(&mut self, reply: oneshot::Sender<Result<Reply, Error>>) -> Token {
+    fn keep(&mut self, reply: oneshot::Sender<Outcome>) -> Token {
         self.next_token += 1;
         self.tokens.insert(Token(self.next_token), reply);
         Token(self.next_token)
@@ -179,7 +182,7 @@ impl Driver {
             }
             Output::Reply(token, result) => {
                 if let Some(reply) = self.tokens.remove(&token) {
-                    let _ = reply.send(result);
+                    let _ = reply.send((result, self.shared.bus.last_seq()));
                 }
             }
             Output::Media(call, op) => self.media(call, op),
