@@ -6,6 +6,36 @@
 use memchr::{memchr, memchr2, memchr3};
 use std::borrow::Cow;
 
+/// Counts bytes looked at, so that a test can see that reading is linear. Nothing outside tests.
+#[inline(always)]
+pub(crate) fn looked_at(bytes: usize) {
+    #[cfg(test)]
+    work::add(bytes);
+    #[cfg(not(test))]
+    let _ = bytes;
+}
+
+/// The counter behind [`looked_at`], one for each thread.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add(bytes: usize) {
+        BYTES.with(|count| count.set(count.get() + bytes));
+    }
+
+    /// How many bytes `job` looks at.
+    pub(crate) fn of(job: impl FnOnce()) -> usize {
+        let before = BYTES.with(Cell::get);
+        job();
+        BYTES.with(Cell::get) - before
+    }
+}
+
 /// Is this a space or a tab? (Folds are blanked to spaces before anybody looks.)
 #[inline]
 pub(crate) fn is_blank(byte: u8) -> bool {
@@ -83,7 +113,9 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
 /// What stands before and after the first `byte`; `None` when there is none.
 #[inline]
 pub(crate) fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = memchr(byte, bytes)?;
+    let found = memchr(byte, bytes);
+    looked_at(found.unwrap_or(bytes.len()));
+    let at = found?;
     let (before, rest) = bytes.split_at_checked(at)?;
     Some((before, rest.get(1..).unwrap_or_default()))
 }
@@ -97,7 +129,9 @@ pub(crate) fn quoted_len(bytes: &[u8]) -> Option<usize> {
     };
     loop {
         let rest = bytes.get(at..)?;
-        let next = memchr2(b'"', b'\\', rest)?;
+        let found = memchr2(b'"', b'\\', rest);
+        looked_at(found.unwrap_or(rest.len()));
+        let next = found?;
         if rest.get(next) == Some(&b'"') {
             return Some(at + next + 1);
         }
@@ -194,12 +228,14 @@ impl<'a> Iterator for List<'a> {
 fn element_end(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
-        let Some(found) = memchr3(b',', b'"', b'<', rest) else { break };
+        let found = memchr3(b',', b'"', b'<', rest);
+        looked_at(found.unwrap_or(rest.len()));
+        let Some(found) = found else { break };
         let special = rest.get(found..).unwrap_or_default();
         let skipped = match special.first() {
             Some(b',') => return at + found,
             Some(b'"') => quoted_len(special),
-            _ => memchr(b'>', special).map(|close| close + 1),
+            _ => split_once(special, b'>').map(|(inside, _)| inside.len() + 1),
         };
         match skipped {
             Some(skipped) => at += found + skipped,

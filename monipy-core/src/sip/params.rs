@@ -2,7 +2,7 @@
 //! nothing copied (RFC 3261 section 25.1, generic-param).
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use super::lexical::{is_blank, quoted_len, split_once, trim, trim_start, unquote};
+use super::lexical::{is_blank, looked_at, quoted_len, split_once, trim, trim_start, unquote};
 use memchr::memchr2;
 use std::borrow::Cow;
 
@@ -125,7 +125,9 @@ fn next_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = 0;
     loop {
         let rest = bytes.get(at..)?;
-        match memchr2(b';', b'"', rest) {
+        let found = memchr2(b';', b'"', rest);
+        looked_at(found.unwrap_or(rest.len()));
+        match found {
             None => return Some((bytes, &[])),
             Some(found) if rest.get(found) == Some(&b';') => return bytes.split_at_checked(at + found),
             Some(found) => at += found + quoted_len(rest.get(found..)?)?,

@@ -5,6 +5,8 @@
 //! Reading is linear in the length of the frame whatever it holds.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[cfg(test)]
+mod linear;
 mod reader;
 
 use crate::sip::address::NameAddr;

@@ -4,7 +4,7 @@
 use super::{AddressSpans, CSeq, Entry, Essentials, MAX_HEADERS, MAX_MESSAGE, Message, Reject, Span, Start, ViaSpans};
 use crate::sip::address::NameAddr;
 use crate::sip::header_name::HeaderName;
-use crate::sip::lexical::{List, decimal, is_blank, is_token_byte, split_once, trim, trim_start};
+use crate::sip::lexical::{List, decimal, is_blank, is_token_byte, looked_at, split_once, trim, trim_start};
 use crate::sip::method::Method;
 use crate::sip::uri::SipUri;
 use crate::sip::via::Via;
@@ -108,7 +108,9 @@ impl Reader {
     fn headers(&mut self, mut at: usize) -> usize {
         loop {
             let rest = self.data.get(at..).unwrap_or_default();
-            let Some(len) = memchr2(b'\r', b'\n', rest) else {
+            let found = memchr2(b'\r', b'\n', rest);
+            looked_at(found.unwrap_or(rest.len()));
+            let Some(len) = found else {
                 self.note("no empty line after the headers");
                 return self.data.len();
             };
