@@ -13,9 +13,10 @@ fuzz_target!(|value: &[u8]| {
     for challenge in Challenge::parse_all(value) {
         assert_eq!(Challenge::parse_all(challenge.to_value().as_bytes()), [challenge]);
     }
-    let mut response = b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/WSS a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n\
+    let mut response =
+        b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/WSS a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n\
 Call-ID: c\r\nCSeq: 1 REGISTER\r\nWWW-Authenticate: "
-        .to_vec();
+            .to_vec();
     response.extend_from_slice(value);
     response.extend_from_slice(b"\r\n\r\n");
     let Ok(response) = Message::parse(&response) else { return };

@@ -25,8 +25,10 @@ fn sound(message: &Message) {
     if message.is_request() {
         assert!(message.request_uri().is_some() && *message.method() == message.cseq().method);
     }
-    let _ = (message.reason(), message.contacts().count(), message.vias().count(), message.routes().count(), message.record_routes().count());
-    let _ = (message.max_forwards(), message.expires(), message.seconds(HeaderName::RetryAfter), message.content_type_is("application/sdp"));
+    let _ =
+        (message.reason(), message.contacts().count(), message.vias().count(), message.routes().count(), message.record_routes().count());
+    let _ =
+        (message.max_forwards(), message.expires(), message.seconds(HeaderName::RetryAfter), message.content_type_is("application/sdp"));
     let _ = (message.supports("timer"), message.require().count(), message.x_headers().count(), message.other_text("X-Call-ID"));
     for (name, value) in message.all_headers() {
         assert!(!name.is_empty() && !value.iter().any(|byte| matches!(byte, b'\r' | b'\n')));

@@ -4,7 +4,7 @@
 use super::{AddressSpans, CSeq, Entry, Essentials, MAX_HEADERS, MAX_MESSAGE, Message, Reject, Span, Start, ViaSpans};
 use crate::sip::address::NameAddr;
 use crate::sip::header_name::HeaderName;
-use crate::sip::lexical::{List, decimal, is_blank, is_token_byte, looked_at, split_once, trim, trim_start};
+use crate::sip::lexical::{List, decimal, is_blank, is_token, looked_at, split_once, trim, trim_end, trim_start};
 use crate::sip::method::Method;
 use crate::sip::uri::SipUri;
 use crate::sip::via::Via;
@@ -36,7 +36,7 @@ impl Message {
             StartLine::Bad(code, why, start) => (start, Some((code, why))),
             StartLine::Hopeless(why) => return Err(Reject { code: None, why, message: None }),
         };
-        let mut reader = Reader { data: frame.to_vec(), headers: Vec::with_capacity(24), problem };
+        let mut reader = Reader { data: frame.to_vec(), headers: Vec::with_capacity(24), line_end: None, folded: false, problem };
         let body_start = reader.headers(line_end + 1);
         reader.finish(start, body_start)
     }
@@ -95,6 +95,10 @@ fn is_version_number(bytes: &[u8]) -> bool {
 struct Reader {
     data: Vec<u8>,
     headers: Vec<Entry>,
+    /// Where the last header line ended, its CRLF left out.
+    line_end: Option<usize>,
+    /// Were lines joined, so that values have blanks at their ends again?
+    folded: bool,
     /// The first thing found wrong. Reading goes on, so that a refusal can copy what it needs.
     problem: Option<Problem>,
 }
@@ -129,7 +133,10 @@ impl Reader {
                 return self.data.len();
             } else {
                 match header(line, at) {
-                    Some(entry) => self.headers.push(entry),
+                    Some(entry) => {
+                        self.headers.push(entry);
+                        self.line_end = Some(end);
+                    }
                     None => self.note("header line without name or colon"),
                 }
             }
@@ -139,21 +146,24 @@ impl Reader {
 
     /// Joins a folded line to the header before it: the line end between them becomes blanks.
     fn unfold(&mut self, at: usize, end: usize) {
-        let joined = self.headers.last_mut().filter(|last| {
-            // Only the line end may stand between: a refused line in between breaks it.
-            self.data.get(last.value.end as usize..at) == Some(b"\r\n")
-        });
-        let (Some(last), Some(line_end)) = (joined, self.data.get_mut(at.saturating_sub(2)..at)) else {
+        // Nothing but the line end may stand between: a refused line would.
+        let follows = self.line_end.is_some_and(|line_end| line_end + 2 == at);
+        let (true, Some(last), Some(line_end)) = (follows, self.headers.last_mut(), self.data.get_mut(at.saturating_sub(2)..at)) else {
             self.note("folded line without a header");
             return;
         };
         line_end.fill(b' ');
         last.value = Span::new(last.value.start as usize, end);
+        self.line_end = Some(end);
+        self.folded = true;
     }
 
     fn finish(mut self, start: Start, body_start: usize) -> Result<Message, Reject> {
-        for entry in &mut self.headers {
-            entry.value = entry.value.trimmed(&self.data);
+        if self.folded {
+            // Only now: to trim at each fold would not be linear.
+            for entry in &mut self.headers {
+                entry.value = entry.value.trimmed(&self.data);
+            }
         }
         let body_start = body_start.min(self.data.len());
         if has_bare_nul(self.data.get(..body_start).unwrap_or_default()) {
@@ -161,7 +171,7 @@ impl Reader {
         }
         let essentials = self.check_headers(&start);
         self.check_length(body_start);
-        let Reader { data, headers, problem } = self;
+        let Reader { data, headers, problem, .. } = self;
         let body = Span::new(body_start, data.len());
         let message = Message { data, start, headers, body, essentials };
         match problem {
@@ -274,15 +284,16 @@ fn has_bare_nul(head: &[u8]) -> bool {
 
 /// The header in `line`, which stands at `at`.
 fn header(line: &[u8], at: usize) -> Option<Entry> {
-    let name_len = line.iter().position(|&byte| !is_token_byte(byte))?;
-    let (name, rest) = line.split_at_checked(name_len)?;
+    let (name, value) = split_once(line, b':')?;
     // RFC 3261 7.3.1 allows blanks before the colon.
-    let [b':', value @ ..] = trim_start(rest) else { return None };
-    (name_len > 0).then(|| Entry {
-        kind: HeaderName::parse(name),
-        name: Span::new(at, at + name_len),
-        value: Span::new(at + line.len() - value.len(), at + line.len()),
-    })
+    let name = trim_end(name);
+    let kind = HeaderName::parse(name);
+    if kind == HeaderName::Other && !is_token(name) {
+        return None;
+    }
+    let value = trim_start(value);
+    let start = at + line.len() - value.len();
+    Some(Entry { kind, name: Span::new(at, at + name.len()), value: Span::new(start, start + trim_end(value).len()) })
 }
 
 fn read_cseq(value: &[u8]) -> Option<CSeq> {
