@@ -196,7 +196,7 @@ impl Core {
     pub(super) fn supported(&self, method: &Method, response: bool, has_body: bool) -> String {
         let mut tags: Vec<&str> = Vec::with_capacity(4);
         match method {
-            Method::Register => tags.extend(["path", "gruu"]),
+            Method::Register if !response => tags.extend(["path", "gruu"]),
             Method::Invite => {
                 if self.pub_gruu.is_some() || self.temp_gruu.is_some() {
                     tags.push("gruu");

@@ -170,8 +170,9 @@ impl std::fmt::Debug for Command {
 /// What comes out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// A WebSocket text message to be sent on the open connection: one SIP message, or a CRLF
-    /// keep-alive. Never comes while the connection is down.
+    /// A WebSocket message to be sent on the open connection: one SIP message, or a CRLF
+    /// keep-alive. As text; as binary when it is no UTF-8, which happens only where the far side's
+    /// own bytes are repeated to it (RFC 7118 5.1). Never comes while the connection is down.
     Send(Vec<u8>),
     /// Something happened.
     Event(UaEvent),

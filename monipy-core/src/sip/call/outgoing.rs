@@ -31,17 +31,20 @@ fn name_addr(value: &str) -> Option<String> {
     Some(if value.contains('<') { value.to_owned() } else { format!("<{value}>") })
 }
 
+/// A SIP URI as it is; anything else without a scheme is a user of our domain.
+fn target_uri(core: &Core, target: String) -> Option<String> {
+    let scheme = target.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sip:"))
+        || target.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("sips:"));
+    let uri = if scheme { target } else { format!("sip:{}@{}", escape_user(&target), core.config.domain) };
+    SipUri::parse(uri.as_bytes()).is_some().then_some(uri)
+}
+
 impl Call {
     /// Sends the INVITE. `Err` with how the call ended when that is not possible; no event was given.
     pub(in crate::sip) fn place(core: &mut Core, order: Order) -> Result<Call, (u16, Cause, &'static str)> {
-        let target = if SipUri::parse(order.target.as_bytes()).is_some() {
-            order.target
-        } else {
-            format!("sip:{}@{}", escape_user(&order.target), core.config.domain)
-        };
-        if SipUri::parse(target.as_bytes()).is_none() {
+        let Some(target) = target_uri(core, order.target) else {
             return Err((484, Cause::AddressIncomplete, "the target is no SIP address"));
-        }
+        };
         let invalid = (400, Cause::InternalError, "To or From is no SIP address");
         let to = match &order.to {
             Some(to) => name_addr(to).ok_or(invalid)?,
