@@ -1,5 +1,6 @@
 //! What registration, transactions and calls share: who we are, the time, the way out, and the
 //! tables of transactions. It decides nothing.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::digest::{Credentials, Target};
 use super::header_name::HeaderName;

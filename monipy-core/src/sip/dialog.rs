@@ -1,4 +1,5 @@
 //! Dialogs (RFC 3261 12): who talks to whom, by which route, and the numbers of their requests.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::core::Core;
 use super::message::Message;

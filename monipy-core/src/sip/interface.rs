@@ -1,4 +1,5 @@
 //! What goes into a user agent and what comes out of it.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::sdp_direction::SdpDirection;
 use std::time::Duration;

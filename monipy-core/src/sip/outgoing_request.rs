@@ -1,5 +1,6 @@
 //! A request of ours, kept as long as it may have to be sent again (with credentials, with another
 //! CSeq) or acknowledged.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::header_name::HeaderName;
 use super::method::Method;

@@ -3,6 +3,7 @@
 //!
 //! Default timing and wording are those of JsSIP 3.10.1; what it leaves hanging (423, an unknown
 //! Contact, 5xx) is carried on here.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::core::{Core, Due, RegistrationDue};
 use super::digest::Credentials;

@@ -1,6 +1,7 @@
 //! Random bits for tags, branches, Call-IDs and client nonces: a counter hashed with a seed.
 //! The seed comes from outside (the system's entropy in the engine, a number in tests), so that
 //! the user agent itself stays a pure function of its inputs.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,4 +1,5 @@
 //! The one thing SIP reads of a session description: its direction, for hold (RFC 3264 8.4).
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 /// The direction attribute of a media stream, seen from the side that wrote the description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 //! The deadlines of one user agent, in one ordered map. A deadline that is cancelled is gone at
 //! once, so that the map is never larger than what is really awaited.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,6 +1,7 @@
 //! Transactions over a reliable transport (RFC 3261 17, RFC 6026): nothing is retransmitted by a
 //! transaction, timers A, E, G are absent, D, I, J, K are zero. What is left is matching, timers
 //! B and F (no answer), H (no ACK), L and M (late 2xx and their ACKs), and the bounds of the tables.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::core::{Core, Due, Reply};
 use super::header_name::HeaderName;

@@ -33,6 +33,7 @@
 //! target, `from` (the agent or the centre), `to` (the phone's address of record) and X- headers.
 //! Calls that the phone places come as `Incoming`; [`Command::Reject`] with 407 and
 //! `Proxy-Authenticate` asks for credentials, and the next INVITE is a new call.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 pub use super::interface::{CallKey, Cause, Command, EndedBy, Headers, Input, Invitation, Output, RequestKey, UaEvent, UnregisteredBy};
 pub use super::rng::Rng;

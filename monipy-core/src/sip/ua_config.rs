@@ -1,4 +1,5 @@
 //! What a user agent is told before it starts.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use monipy_core::sip::ua::{CallKey, Command, Input, Output, Rng, Ua, UaConfig, U
 use monipy_core::sip::{HeaderName, Message};
 use std::time::{Duration, Instant};
 
-pub(crate) const SDP: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\n";
+pub(crate) const SDP: &str =
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\n";
 
 pub(crate) struct Bench {
     pub(crate) ua: Ua,

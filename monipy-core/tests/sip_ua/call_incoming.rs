@@ -280,7 +280,8 @@ fn i12_i13_trust_33_no_ack() {
     bench.command(Command::Answer { call, sdp: SDP.into() });
     let start = bench.now - bench.start;
     bench.seconds(40);
-    let sent: Vec<(u128, String)> = std::mem::take(&mut bench.sent).into_iter().map(|(at, text)| ((at - start).as_millis(), text)).collect();
+    let sent: Vec<(u128, String)> =
+        std::mem::take(&mut bench.sent).into_iter().map(|(at, text)| ((at - start).as_millis(), text)).collect();
     let times: Vec<u128> = sent.iter().filter(|(_, text)| method(text).is_empty()).map(|(at, _)| *at).collect();
     assert_eq!(times, [0, 500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
     assert!(sent.iter().filter(|(_, text)| method(text).is_empty()).all(|(_, text)| *text == sent[0].1));

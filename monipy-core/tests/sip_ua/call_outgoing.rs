@@ -40,7 +40,10 @@ fn progress_answer_and_hanging_up() {
     let routes = "Record-Route: <sip:p2.example;lr>\r\nRecord-Route: <sip:p1.example;lr>\r\n";
     bench.frame(respond(&invite, 200, "OK", &format!("{routes}{CONTACT}X-Id: 7\r\n"), SDP));
     let ack = bench.one();
-    assert!(ack.starts_with("ACK sip:2002@192.0.2.7:5070 SIP/2.0\r\nRoute: <sip:p1.example;lr>\r\nRoute: <sip:p2.example;lr>\r\n"), "{ack}");
+    assert!(
+        ack.starts_with("ACK sip:2002@192.0.2.7:5070 SIP/2.0\r\nRoute: <sip:p1.example;lr>\r\nRoute: <sip:p2.example;lr>\r\n"),
+        "{ack}"
+    );
     assert_eq!(cseq(&ack), cseq(&invite));
     assert_ne!(header(&ack, "Via"), header(&invite, "Via"));
     match bench.event() {

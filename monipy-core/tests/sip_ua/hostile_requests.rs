@@ -80,7 +80,8 @@ fn trust_17_wrong_versions_and_numbers() {
 #[test]
 fn trust_39_three_hundred_record_routes_are_refused() {
     let mut bench = Bench::registered();
-    let routes: String = (0..100).map(|n| format!("Record-Route: <sip:a{n}.example;lr>,<sip:b{n}.example;lr>,<sip:c{n}.example;lr>\r\n")).collect();
+    let routes: String =
+        (0..100).map(|n| format!("Record-Route: <sip:a{n}.example;lr>,<sip:b{n}.example;lr>,<sip:c{n}.example;lr>\r\n")).collect();
     let invite = bench.invite("call1", &routes, SDP);
     bench.frame(invite);
     assert_eq!(status(&bench.take()[1]), 400);

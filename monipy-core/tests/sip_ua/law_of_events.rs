@@ -14,18 +14,41 @@ enum Step {
     Down,
     Register,
     Unregister,
-    Invite { id: u8, late: bool, expires: bool },
+    Invite {
+        id: u8,
+        late: bool,
+        expires: bool,
+    },
     /// A request inside a dialog that a response of ours made.
-    Inside { of: u8, method: u8, cseq: u8, body: bool },
+    Inside {
+        of: u8,
+        method: u8,
+        cseq: u8,
+        body: bool,
+    },
     /// CANCEL of the INVITE with this number.
-    Cancel { of: u8 },
+    Cancel {
+        of: u8,
+    },
     /// A response to a request of ours.
-    Respond { to: u8, code: u8, body: bool },
+    Respond {
+        to: u8,
+        code: u8,
+        body: bool,
+    },
     Place,
-    Command { call: u8, what: u8 },
-    Pass { ms: u32 },
+    Command {
+        call: u8,
+        what: u8,
+    },
+    Pass {
+        ms: u32,
+    },
     /// A frame that came before, once more, perhaps with a flipped bit.
-    Again { which: u8, flip: Option<(u16, u8)> },
+    Again {
+        which: u8,
+        flip: Option<(u16, u8)>,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

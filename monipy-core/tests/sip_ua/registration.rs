@@ -226,7 +226,11 @@ fn r7_a_stale_nonce_is_answered_again() {
     let first = bench.one();
     bench.frame(challenge(&first, 401, CHALLENGE));
     let second = bench.one();
-    bench.frame(challenge(&second, 401, "WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"n2\", qop=\"auth\", stale=TRUE\r\n"));
+    bench.frame(challenge(
+        &second,
+        401,
+        "WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"n2\", qop=\"auth\", stale=TRUE\r\n",
+    ));
     let third = bench.one();
     // The count belongs to the nonce (JsSIP says 2 here).
     assert!(header(&third, "Authorization").contains("nonce=\"n2\"") && header(&third, "Authorization").contains("nc=00000001"));
@@ -241,16 +245,19 @@ fn r15_service_route_is_the_route_of_calls_but_not_of_register() {
     bench.command(Bench::register_command());
     let register = bench.one();
     let contact = header(&register, "Contact");
-    bench.frame(respond(&register, 200, "OK", &format!("Contact: {contact}\r\nService-Route: <sip:s1.example;lr>, <sip:s2.example;lr>\r\n"), ""));
+    bench.frame(respond(
+        &register,
+        200,
+        "OK",
+        &format!("Contact: {contact}\r\nService-Route: <sip:s1.example;lr>, <sip:s2.example;lr>\r\n"),
+        "",
+    ));
     bench.take_events();
     let call = bench.ua.reserve_call();
     bench.command(Command::Call { call, target: "2002".into(), to: None, from: None, offer: SDP.into(), headers: Vec::new() });
     let invite = bench.one();
     let routes: Vec<&str> = invite.lines().filter(|line| line.starts_with("Route:")).collect();
-    assert_eq!(
-        routes,
-        ["Route: <sip:127.0.0.1:42033;transport=ws;lr>", "Route: <sip:s1.example;lr>", "Route: <sip:s2.example;lr>"]
-    );
+    assert_eq!(routes, ["Route: <sip:127.0.0.1:42033;transport=ws;lr>", "Route: <sip:s1.example;lr>", "Route: <sip:s2.example;lr>"]);
     bench.seconds(269);
     let refresh = bench.take().into_iter().find(|message| method(message) == "REGISTER").expect("a refresh");
     assert_eq!(refresh.lines().filter(|line| line.starts_with("Route:")).count(), 1);

@@ -93,7 +93,11 @@ fn trust_47_the_password_changes_while_registered() {
     let mut registers = 0;
     while let Some(register) = next {
         registers += 1;
-        bench.frame(challenge(&register, 401, &format!("WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"x{registers}\"\r\n")));
+        bench.frame(challenge(
+            &register,
+            401,
+            &format!("WWW-Authenticate: Digest realm=\"supersbc.telecmi.com\", nonce=\"x{registers}\"\r\n"),
+        ));
         next = bench.take().pop();
     }
     assert_eq!(registers, 2);
@@ -229,16 +233,9 @@ fn r15_439_leaves_outbound_off() {
 
 #[test]
 fn trust_51_absurd_lifetimes_are_clamped() {
-    for (expires, seconds) in [
-        ("1", 10),
-        ("0", 10),
-        ("4294967295", 7200),
-        ("100000000000000000000", 7200),
-        ("-5", 300),
-        ("abc", 300),
-        ("", 300),
-        ("9999", 7200),
-    ] {
+    for (expires, seconds) in
+        [("1", 10), ("0", 10), ("4294967295", 7200), ("100000000000000000000", 7200), ("-5", 300), ("abc", 300), ("", 300), ("9999", 7200)]
+    {
         let (mut bench, register) = started();
         let contact = header(&register, "Contact").replace("expires=300", &format!("expires={expires}"));
         bench.frame(respond(&register, 200, "OK", &format!("Contact: {contact}\r\n"), ""));

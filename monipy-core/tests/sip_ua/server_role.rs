@@ -82,12 +82,7 @@ impl Pair {
         };
         let (request, message) = self.request();
         assert!(message.header(HeaderName::Authorization).is_none());
-        self.server(Command::Respond {
-            request,
-            code: 401,
-            reason: None,
-            headers: vec![("WWW-Authenticate".into(), ask.to_value())],
-        });
+        self.server(Command::Respond { request, code: 401, reason: None, headers: vec![("WWW-Authenticate".into(), ask.to_value())] });
         let (request, message) = self.request();
         let answer = message.header(HeaderName::Authorization).and_then(Authorization::parse).expect("credentials");
         assert!(answer.verify(&Ha1::new(Algorithm::Sha256, "1001", "centre.example", "secret"), &Method::Register, message.body()));
@@ -124,7 +119,11 @@ impl Pair {
             offer: SDP.into(),
             headers,
         });
-        let codes: Vec<u16> = self.of_server().iter().filter_map(|event| if let UaEvent::Progress { code, .. } = event { Some(*code) } else { None }).collect();
+        let codes: Vec<u16> = self
+            .of_server()
+            .iter()
+            .filter_map(|event| if let UaEvent::Progress { code, .. } = event { Some(*code) } else { None })
+            .collect();
         assert_eq!(codes, [100, 180]);
         match self.of_phone().as_slice() {
             [UaEvent::Incoming { call: ringing, invitation, offer }, UaEvent::Ringing { .. }] => {
@@ -182,7 +181,10 @@ fn the_phone_rejects() {
     let contact = pair.registered();
     let (_, theirs) = pair.called(&contact);
     pair.phone(Command::Hangup { call: theirs, reason: None });
-    assert!(matches!(pair.server_events.pop(), Some(UaEvent::Terminated { code: 480, cause: Cause::Unavailable, by: EndedBy::Remote, .. })));
+    assert!(matches!(
+        pair.server_events.pop(),
+        Some(UaEvent::Terminated { code: 480, cause: Cause::Unavailable, by: EndedBy::Remote, .. })
+    ));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Key presses in INFO: `application/dtmf-relay` (`Signal=5`, `Duration=160`), as most servers send
 //! and take them.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 /// The key and its length in ms; the length is kept within 40 and 6000, 100 when missing.
 pub(super) fn parse(body: &[u8]) -> Option<(char, u32)> {

@@ -1,4 +1,5 @@
 //! Requests inside a call that are no offers.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::{Call, End, Phase, dtmf_relay};
 use crate::sip::HeaderName;

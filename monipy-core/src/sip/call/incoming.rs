@@ -1,4 +1,5 @@
 //! A call that comes in: 100, 180, and one of 200, a refusal, CANCEL, BYE, or nobody answers.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::{AckWait, Call, End, Phase, Ringing};
 use crate::sip::core::{CallDue, Core, Due, Reply};

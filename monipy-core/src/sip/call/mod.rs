@@ -4,6 +4,7 @@
 //! - `outgoing`: from our INVITE to the ACK.
 //! - `offers`: re-INVITE and UPDATE, both ways.
 //! - `in_dialog`: BYE, INFO, OPTIONS, REFER, NOTIFY and the rest.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod dtmf_relay;
 mod in_dialog;

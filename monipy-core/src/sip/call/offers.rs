@@ -1,5 +1,6 @@
 //! New offers inside a call (RFC 3261 14, RFC 3311): ours by re-INVITE, theirs by re-INVITE or
 //! UPDATE, and what happens when both come at once.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::incoming::unsupported_body;
 use super::{Call, End, OurOffer, TheirOffer};

@@ -1,4 +1,5 @@
 //! A call of our own: INVITE, its responses, its ACK; CANCEL when the host changes its mind.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::{Call, End, Phase, headers_of};
 use crate::sip::core::Core;
