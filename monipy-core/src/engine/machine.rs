@@ -27,16 +27,40 @@ pub(crate) struct Token(pub(crate) u64);
 /// What a user wants.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Command {
-    Login { id: String, password: Zeroizing<String> },
+    Login {
+        id: String,
+        password: Zeroizing<String>,
+    },
     Logout,
-    Call { target: String },
-    Answer { call: CallId },
-    Reject { call: CallId, sip_code: u16 },
-    Terminate { call: CallId },
-    Hold { call: CallId },
-    Unhold { call: CallId },
-    Mute { call: CallId, muted: bool },
-    Dtmf { call: CallId, digits: String, duration_ms: u32, gap_ms: u32 },
+    Call {
+        target: String,
+    },
+    Answer {
+        call: CallId,
+    },
+    Reject {
+        call: CallId,
+        sip_code: u16,
+    },
+    Terminate {
+        call: CallId,
+    },
+    Hold {
+        call: CallId,
+    },
+    Unhold {
+        call: CallId,
+    },
+    Mute {
+        call: CallId,
+        muted: bool,
+    },
+    Dtmf {
+        call: CallId,
+        digits: String,
+        duration_ms: u32,
+        gap_ms: u32,
+    },
     /// Answered at once: everything given before has been looked at.
     Settle,
     Shutdown,
