@@ -2,12 +2,18 @@
 //! another make, on loopback.
 
 mod plain_peer;
+mod samples;
 mod support;
 
 mod closing;
 mod fresh_connection;
+mod guard_decisions;
 mod hold_and_resume;
 mod other_stacks;
 mod reports;
+mod sdp_answers;
+mod sdp_never_panics;
+mod sdp_offers_are_understood;
+mod sdp_refusals;
 mod two_peers_talk;
 mod wrong_fingerprint;

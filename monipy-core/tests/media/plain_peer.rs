@@ -134,7 +134,7 @@ impl PlainPeer {
 
     /// An offer that restarts ICE under the same certificate.
     pub(crate) async fn restart(&mut self) -> String {
-        let options = RTCOfferOptions { ice_restart: true, ..RTCOfferOptions::default() };
+        let options = RTCOfferOptions { ice_restart: true };
         let offer = self.pc.create_offer(Some(options)).await.unwrap();
         self.gathered.mark_unchanged();
         self.pc.set_local_description(offer).await.unwrap();

@@ -15,7 +15,7 @@ fn forged(sdp: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seen_by_the_answerer() {
-    let (mut a, mut b) = (Peer::new(&[Codec::Opus]), Peer::new(&[Codec::Opus]));
+    let (a, mut b) = (Peer::new(&[Codec::Opus]), Peer::new(&[Codec::Opus]));
     let offer = a.transport.create_offer(SendRecv, OfferKind::Same).await.unwrap();
     let answer = b.transport.accept_offer(&forged(&offer), SendRecv).await.unwrap();
     a.transport.apply_answer(&answer).await.unwrap();

@@ -57,7 +57,8 @@ impl Candidate {
         }
         let related = match (kind, related_ip, related_port) {
             ("host", _, _) => None,
-            (_, Some(ip), Some(port)) => Some(SocketAddr::new(ip, port)),
+            // Browsers hide theirs behind zeros.
+            (_, Some(ip), Some(port)) if !ip.is_unspecified() => Some(SocketAddr::new(ip, port)),
             _ => None,
         };
         Some(Candidate { foundation: foundation.to_owned(), priority, address: SocketAddr::new(ip, port), kind, related })
