@@ -3,7 +3,7 @@
 # their headers for the smaller parsers. Run it once before fuzzing.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/sip_message corpus/sip_uri corpus/digest_challenge
+mkdir -p corpus/sip_message corpus/sip_uri corpus/digest_challenge corpus/sdp
 for message in ../tests/data/sip-torture/rfc*/*.sip; do
   cp "$message" "corpus/sip_message/$(basename "$(dirname "$message")")-$(basename "$message")"
 done
@@ -17,3 +17,4 @@ while IFS= read -r value; do
   count=$((count + 1))
   printf '%s' "$value" >"corpus/digest_challenge/$count"
 done <seeds/digest_challenges.txt
+cp ../tests/data/sdp/*.sdp corpus/sdp/
