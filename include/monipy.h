@@ -378,7 +378,7 @@ typedef struct monipy_log_record {
  */
 MONIPY_API
 monipy_status monipy_set_log_callback(void (*on_log)(void *user_data,
-                                                     const struct monipy_log_record *record),
+                                                     const monipy_log_record *record),
                                       void *user_data,
                                       void (*user_data_free)(void *user_data),
                                       int32_t max_level) MONIPY_NOEXCEPT;
@@ -530,7 +530,7 @@ typedef struct monipy_stats {
 MONIPY_API
 monipy_status monipy_call_stats(monipy_supervisor *supervisor,
                                 monipy_call_id call,
-                                struct monipy_stats *stats,
+                                monipy_stats *stats,
                                 size_t struct_size) MONIPY_NOEXCEPT;
 
 /* ---- Events ------------------------------------------------------------------------------------
@@ -599,7 +599,7 @@ typedef struct monipy_event {
 /* Gives back an event of monipy_wait_event. NULL, and what is no such event, is ignored. Any
  * thread; not in audio callbacks.
  */
-MONIPY_API void monipy_event_free(const struct monipy_event *event) MONIPY_NOEXCEPT;
+MONIPY_API void monipy_event_free(const monipy_event *event) MONIPY_NOEXCEPT;
 
 /* The vendor's name of an event, such as "inComingCall". Never NULL: "unknown" for a number that
  * is none. The string lives as long as the program. Any thread, any callback.
@@ -738,7 +738,7 @@ typedef struct monipy_callbacks {
  */
 MONIPY_API
 monipy_status monipy_supervisor_create(const monipy_config *config,
-                                       const struct monipy_callbacks *callbacks,
+                                       const monipy_callbacks *callbacks,
                                        monipy_supervisor **out) MONIPY_NOEXCEPT;
 
 /* Ends a supervisor: its calls end, its registration is taken back, its callbacks stop.
@@ -952,7 +952,7 @@ int32_t monipy_is_muted(monipy_supervisor *supervisor,
 MONIPY_API
 monipy_status monipy_call_get_info(monipy_supervisor *supervisor,
                                    monipy_call_id call,
-                                   struct monipy_call_info *out,
+                                   monipy_call_info *out,
                                    size_t struct_size) MONIPY_NOEXCEPT;
 
 /* The ids of the calls that are not over, oldest first.

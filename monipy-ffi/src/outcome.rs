@@ -1,6 +1,7 @@
 //! Waiting for the engine on threads that belong to no runtime.
 
 use crate::guard::{Outcome, lock};
+use monipy_core::vocabulary::code;
 use monipy_core::{Pending, Supervisor};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -58,13 +59,20 @@ pub(crate) fn block_until<T>(future: impl Future<Output = T>, end: Option<Instan
 /// trouble comes near.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Codes that say the engine would not begin. Any other (401, 408, a SIP code) is how a command
+/// ended: that comes as an event, however quickly it came about.
+fn is_refusal(contract: u16) -> bool {
+    matches!(contract, code::NOT_CONNECTED..=code::INTERNAL)
+}
+
 /// Gives a command and says what can be said at once: that it is on its way (or done), or why the
 /// engine refused it. How it ends comes as an event.
 pub(crate) fn command(supervisor: &Supervisor, give: impl FnOnce(&Supervisor) -> Pending) -> Outcome<()> {
     let mut pending = give(supervisor);
     let mut look = || match Pin::new(&mut pending).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(_)) => Some(Ok(())),
-        Poll::Ready(Err(e)) => Some(Err(e.into())),
+        Poll::Ready(Err(e)) if is_refusal(e.code) => Some(Err(e.into())),
+        Poll::Ready(Err(_)) => Some(Ok(())),
         Poll::Pending => None,
     };
     if let Some(outcome) = look() {

@@ -265,8 +265,8 @@ pub extern "C" fn monipy_supervisor_destroy(supervisor: *mut monipy_supervisor) 
 /// password, 405 too many connections, else the SIP code). Both strings are copied; the password
 /// is wiped once its digest is computed.
 ///
-/// MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN; MONIPY_ERR_INVALID_ARGUMENT. Any thread;
-/// not in audio callbacks.
+/// MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN, also while a login is under way;
+/// MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
 ///
 /// # Safety
 /// Strings are NULL or NUL-terminated.
@@ -281,7 +281,11 @@ pub unsafe extern "C" fn monipy_login(
         // SAFETY: the caller promises NUL-terminated strings.
         let (id, password) = unsafe { (text::required("user_id", user_id)?, text::required("password", password)?) };
         let password = zeroize::Zeroizing::new(password);
-        command(&handle.supervisor, |s| s.login(&id, &password))
+        match command(&handle.supervisor, |s| s.login(&id, &password)) {
+            // It began, and nobody answered: that is an outcome, which comes as an event.
+            Err(fail) if fail.status == status::MONIPY_ERR_NOT_CONNECTED => Ok(()),
+            refusal => refusal,
+        }
     })
 }
 

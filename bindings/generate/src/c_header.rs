@@ -108,8 +108,11 @@ fn tidy(text: &str) -> String {
             out.push(declaration + " MONIPY_NOEXCEPT;");
         } else if let Some((name, digits)) = line.strip_prefix("#define ").and_then(|d| d.split_once(" -")) {
             out.push(format!("#define {name} (-{digits})"));
-        } else {
+        } else if line.starts_with("typedef struct ") {
             out.push(line.to_owned());
+        } else {
+            // The typedef's name is the one the whole header uses.
+            out.push(line.replace("struct monipy_", "monipy_"));
         }
     }
     let mut joined = out.join("\n");
