@@ -757,8 +757,8 @@ MONIPY_API monipy_status monipy_supervisor_destroy(monipy_supervisor *supervisor
  * password, 405 too many connections, else the SIP code). Both strings are copied; the password
  * is wiped once its digest is computed.
  *
- * MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN; MONIPY_ERR_INVALID_ARGUMENT. Any thread;
- * not in audio callbacks.
+ * MONIPY_OK: on its way; MONIPY_ERR_ALREADY_LOGGED_IN, also while a login is under way;
+ * MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
  */
 MONIPY_API
 monipy_status monipy_login(monipy_supervisor *supervisor,

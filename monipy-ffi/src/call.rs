@@ -144,7 +144,8 @@ pub extern "C" fn monipy_answer(supervisor: *mut monipy_supervisor, call: monipy
 /// MONIPY_ERR_INVALID_ARGUMENT for another sip_code. Any thread; not in audio callbacks.
 #[unsafe(no_mangle)]
 pub extern "C" fn monipy_reject(supervisor: *mut monipy_supervisor, call: monipy_call_id, sip_code: i32) -> monipy_status {
-    let Ok(code) = u16::try_from(sip_code) else {
+    let code = u16::try_from(sip_code).ok().filter(|c| matches!(c, 0 | 400..=699));
+    let Some(code) = code else {
         return enter_ok(Allow::OffMedia, || {
             handle::get(supervisor)?;
             Err(Fail::argument(format!("sip_code: {sip_code}; it accepts 400 to 699, or 0 for 480")))

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <monipy.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,11 @@ static inline int count_entries(const char *folder) {
 }
 
 static inline int threads(void) { return count_entries("/proc/self/task"); }
+/* Waits until so many are left: a joined thread stays in the list until the kernel has reaped it.
+ * When more are left for good, the runner ends the test. */
+static inline void await_threads(int left) {
+  while (threads() > left) sched_yield();
+}
 static inline int descriptors(void) { return count_entries("/proc/self/fd") - 1; /* that of opendir */ }
 
 static inline long resident_bytes(void) {

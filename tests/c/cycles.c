@@ -26,7 +26,7 @@ static void cycle(int login) {
 int main(void) {
   for (int i = 0; i < 200; i++) cycle(i % 4 == 0); /* what stays by design comes now */
   CHECK_IS(MONIPY_OK, monipy_shutdown(10000));
-  CHECK_IS(1, threads());
+  await_threads(1);
   cycle(1);
   int threads_before = threads(), descriptors_before = descriptors();
   long bytes_before = resident_bytes();
@@ -38,6 +38,6 @@ int main(void) {
   CHECK_IS(1201, frees);
   CHECK(descriptors() <= descriptors_before);
   CHECK_IS(MONIPY_OK, monipy_shutdown(10000));
-  CHECK_IS(1, threads());
+  await_threads(1);
   return 0;
 }

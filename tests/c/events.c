@@ -10,7 +10,7 @@ typedef struct {
   counter *hold_until; /* NULL: return at once */
 } listener;
 
-static void listen(void *user_data, monipy_supervisor *supervisor, const monipy_event *event) {
+static void hear(void *user_data, monipy_supervisor *supervisor, const monipy_event *event) {
   listener *l = user_data;
   (void)supervisor;
   if (atomic_fetch_add(&l->inside, 1) != 0) l->overlaps++;
@@ -30,7 +30,7 @@ static void listen(void *user_data, monipy_supervisor *supervisor, const monipy_
 
 static void one_handles_events_come_one_at_a_time_and_in_order(void) {
   listener l = LISTENER;
-  monipy_callbacks callbacks = {sizeof callbacks, 0, &l, NULL, listen, NULL, NULL};
+  monipy_callbacks callbacks = {sizeof callbacks, 0, &l, NULL, hear, NULL, NULL};
   monipy_supervisor *supervisor = test_supervisor(&callbacks);
   for (int i = 0; i < 500; i++) provoke(supervisor);
   counter_wait(&l.seen, 500);
@@ -45,8 +45,8 @@ static void a_slow_handler_delays_its_own_handle_alone(void) {
   counter release = COUNTER;
   listener slow = LISTENER, quick = LISTENER;
   slow.hold_until = &release;
-  monipy_callbacks for_slow = {sizeof for_slow, 0, &slow, NULL, listen, NULL, NULL};
-  monipy_callbacks for_quick = {sizeof for_quick, 0, &quick, NULL, listen, NULL, NULL};
+  monipy_callbacks for_slow = {sizeof for_slow, 0, &slow, NULL, hear, NULL, NULL};
+  monipy_callbacks for_quick = {sizeof for_quick, 0, &quick, NULL, hear, NULL, NULL};
   monipy_supervisor *a = test_supervisor(&for_slow), *b = test_supervisor(&for_quick);
   provoke(a);
   while (slow.inside == 0) sched_yield();
@@ -163,7 +163,7 @@ static void events_can_be_pulled(void) {
 
 static void pulling_from_a_handle_with_a_callback_is_refused(void) {
   listener l = LISTENER;
-  monipy_callbacks callbacks = {sizeof callbacks, 0, &l, NULL, listen, NULL, NULL};
+  monipy_callbacks callbacks = {sizeof callbacks, 0, &l, NULL, hear, NULL, NULL};
   monipy_supervisor *supervisor = test_supervisor(&callbacks);
   const monipy_event *event = NULL;
   CHECK_IS(MONIPY_ERR_INVALID_STATE, monipy_wait_event(supervisor, UINT32_MAX, &event));
@@ -204,7 +204,7 @@ static void many_handles_need_few_threads(void) {
   for (int i = 0; i < 200; i++) {
     listener fresh = LISTENER;
     each[i] = fresh;
-    monipy_callbacks callbacks = {sizeof callbacks, 0, &each[i], NULL, listen, NULL, NULL};
+    monipy_callbacks callbacks = {sizeof callbacks, 0, &each[i], NULL, hear, NULL, NULL};
     many[i] = test_supervisor(&callbacks);
   }
   for (int i = 0; i < 200; i++) provoke(many[i]);

@@ -23,9 +23,13 @@ static void on_log(void *user_data, const monipy_log_record *record) {
 
 #define SINK {COUNTER, COUNTER, 0, 0, 0, 0}
 
-/* Logs in where nobody listens: that is worth several records. */
+/* With debug set, every event is worth a record. */
 static void make_noise(counter *until) {
-  monipy_supervisor *supervisor = test_supervisor(NULL);
+  monipy_config config = test_config();
+  monipy_supervisor *supervisor = NULL;
+  config.debug = 1;
+  CHECK_IS(MONIPY_OK, monipy_supervisor_create(&config, NULL, &supervisor));
+  provoke(supervisor);
   CHECK_IS(MONIPY_OK, monipy_login(supervisor, "1001", "hunter2"));
   counter_wait(until, 1);
   CHECK_IS(MONIPY_OK, monipy_supervisor_destroy(supervisor));

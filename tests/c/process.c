@@ -78,11 +78,11 @@ static void exit_with_live_handles_is_safe(void) {
 static void shut_down_life(void) {
   live(provoke_more);
   CHECK_IS(MONIPY_OK, monipy_shutdown(10000));
-  CHECK_IS(1, threads());
+  await_threads(1);
   /* And again: the library starts anew. */
   live(provoke_more);
   CHECK_IS(MONIPY_OK, monipy_shutdown(10000));
-  CHECK_IS(1, threads());
+  await_threads(1);
   CHECK_IS(MONIPY_OK, monipy_shutdown(0));
 }
 
@@ -141,7 +141,7 @@ static void dlclosing_life(void) {
     config.server = "ws://127.0.0.1:9";
     CHECK_IS(MONIPY_OK, create(&config, NULL, &supervisor));
     CHECK_IS(MONIPY_OK, shut(10000));
-    CHECK_IS(1, threads());
+    await_threads(1);
     CHECK_IS(0, dlclose(library));
   }
 }

@@ -4,8 +4,8 @@
 #   tests/c/run.sh MODE LIBDIR [TEST...]
 #
 # MODE: plain, static (libmonipy.a), valgrind, asan. LIBDIR: where libmonipy.so and libmonipy.a
-# are. TEST: names without .c; all by default. CC names the compiler (cc by default), OUT the
-# folder for the programs.
+# are. TEST: names without .c or .cpp; all by default. CC and CXX name the compilers (cc and
+# c++ by default), OUT the folder for the programs.
 set -eu
 mode=$1 libdir=$(cd "$2" && pwd)
 shift 2
@@ -13,9 +13,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 out=${OUT:-$(mktemp -d)}
 mkdir -p "$out"
-[ $# -gt 0 ] || set -- handles arguments structs events destroy logging process cycles hammer
+[ $# -gt 0 ] || set -- handles arguments structs events destroy logging process cycles hammer cpp
 
-flags="-std=gnu11 -O1 -g -Wall -Wextra -Werror -I$top/include -pthread"
+flags="-O1 -g -Wall -Wextra -Werror -I$top/include -pthread"
 # The soname's file: what the linker looks for when the program starts.
 ln -sf "$libdir/libmonipy.so" "$out/libmonipy.so.$(cat "$top/monipy-ffi/ABI_VERSION")"
 link="$libdir/libmonipy.so -Wl,-rpath,$out -ldl -lm"
@@ -35,7 +35,11 @@ limit=120
 for name in "$@"; do
   echo "$mode: $name"
   # shellcheck disable=SC2086 # the flags are words
-  ${CC:-cc} $flags -o "$out/$name-$mode" "$here/$name.c" $link
+  if [ -f "$here/$name.c" ]; then
+    ${CC:-cc} -std=gnu11 $flags -o "$out/$name-$mode" "$here/$name.c" $link
+  else
+    ${CXX:-c++} -std=c++17 $flags -o "$out/$name-$mode" "$here/$name.cpp" $link
+  fi
   # shellcheck disable=SC2086
   timeout "$limit" $runner "$out/$name-$mode" || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
 done
