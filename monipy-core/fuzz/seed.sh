@@ -3,7 +3,8 @@
 # their headers for the smaller parsers. Run it once before fuzzing.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/sip_message corpus/sip_uri corpus/digest_challenge corpus/sdp
+mkdir -p corpus/sip_message corpus/sip_uri corpus/digest_challenge corpus/sdp corpus/ua_frames
+cp seeds/ua_frames/* corpus/ua_frames/
 for message in ../tests/data/sip-torture/rfc*/*.sip; do
   cp "$message" "corpus/sip_message/$(basename "$(dirname "$message")")-$(basename "$message")"
 done
