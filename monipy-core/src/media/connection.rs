@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceCandidateInit,
-    RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription, Registry, SettingEngineBuilder,
-    SrtpProtectionProfile, StatsSelector,
+    RTCIceConnectionState, RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription, Registry,
+    SettingEngineBuilder, SrtpProtectionProfile, StatsSelector,
 };
 
 /// The one payload type that the stack knows. It never looks at packets with others.
@@ -58,6 +58,7 @@ impl fmt::Debug for Connection {
 /// What the stack's callbacks do: pass the word on. They run within the stack's event loop.
 struct Handler {
     signals: mpsc::UnboundedSender<Signal>,
+    front: Arc<Front>,
     gathered: watch::Sender<bool>,
 }
 
@@ -71,6 +72,12 @@ impl PeerConnectionEventHandler for Handler {
             _ => return,
         };
         let _ = self.signals.send(signal);
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        if matches!(state, RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) {
+            self.front.select();
+        }
     }
 
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
@@ -101,9 +108,10 @@ impl Connection {
         codecs.register_codec(stack_codec(), RtpCodecKind::Audio).map_err(stack)?;
         let mut settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            // A far side may begin its checks seconds after its answer: go on for as long as we wait.
             // Consent is lost after 5 s without an answer and gone for good 25 s later (RFC 7675).
             .with_ice_timeouts(Some(Duration::from_secs(5)), Some(Duration::from_secs(25)), Some(Duration::from_secs(2)))
-            .with_ice_connection_attempts(Some(Duration::from_millis(100)), Some(60))
+            .with_ice_connection_attempts(Some(Duration::from_millis(100)), Some(240))
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
@@ -125,7 +133,7 @@ impl Connection {
             // Beyond the stack's own slots: nearest to the application.
             .with_interceptor_registry(Registry::new().with(Slot::Custom(14_000), tap))
             .with_runtime(runtime)
-            .with_handler(Arc::new(Handler { signals: signals.clone(), gathered: gathered_tx }))
+            .with_handler(Arc::new(Handler { signals: signals.clone(), front: front.clone(), gathered: gathered_tx }))
             .with_udp_addrs(local_addresses(config.local_address))
             .build()
             .await
@@ -174,7 +182,7 @@ impl Connection {
 
     /// Hands further candidates of the far side to the stack; it knows those it has already.
     pub(crate) async fn add_candidates(&self, remote: &RemoteDescription) {
-        for candidate in &remote.candidates {
+        for candidate in remote.candidates.iter().take(write::STACK_CANDIDATES) {
             let init = RTCIceCandidateInit {
                 candidate: format!("candidate:{}", candidate.to_value()),
                 sdp_mid: Some("0".into()),
@@ -281,7 +289,11 @@ pub(crate) async fn resolve_servers(config: &MediaConfig, limit: Duration) -> Re
             }
         })
     });
-    futures_util::future::join_all(lookups).await.into_iter().flatten().collect()
+    let mut resolved: Resolved = futures_util::future::join_all(lookups).await.into_iter().flatten().collect();
+    // For TURN the stack asks for IPv6 literals without their brackets.
+    let bare: Vec<_> = resolved.iter().filter(|(n, _)| n.starts_with('[')).map(|(n, a)| (n.replace(['[', ']'], ""), a.clone())).collect();
+    resolved.extend(bare);
+    resolved
 }
 
 /// `host:port` of a `stun:` or `turn:` URL, with the default port where there is none (RFC 7064).

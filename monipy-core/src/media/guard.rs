@@ -342,6 +342,11 @@ impl Guard {
     }
 }
 
+/// Whether a datagram begins with a plain ClientHello.
+pub(crate) fn is_client_hello(datagram: &[u8]) -> bool {
+    Record::parse(datagram).is_some_and(|r| r.kind == HANDSHAKE && r.handshake == Some(CLIENT_HELLO))
+}
+
 /// The first record of a DTLS datagram (RFC 6347 4.1).
 struct Record {
     kind: u8,

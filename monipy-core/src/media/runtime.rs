@@ -2,7 +2,7 @@
 //! guard in front. The sockets also carry the nudge by which a media worker, a plain thread, gets
 //! the connection's task to send what is queued.
 
-use super::guard::{Guard, Notice, Verdict};
+use super::guard::{Guard, Notice, Verdict, is_client_hello};
 use super::stats::TransportStats;
 use futures_util::task::AtomicWaker;
 use std::collections::HashMap;
@@ -48,6 +48,11 @@ pub(crate) struct Front {
     stats: Arc<TransportStats>,
     /// What the connection's watcher is told.
     pub(crate) signals: tokio::sync::mpsc::UnboundedSender<Signal>,
+    /// Whether ICE has selected a pair; before it has, the stack drops all but STUN.
+    selected: AtomicBool,
+    /// A ClientHello that came before: a far side that is quicker than our checks would repeat it a
+    /// second later, and the call would begin with a second of silence.
+    early: Mutex<Option<(SocketAddr, Vec<u8>)>>,
     nudged: AtomicBool,
     waker: AtomicWaker,
     logged: Mutex<Option<(Instant, u64)>>,
@@ -59,6 +64,8 @@ impl Front {
             guard: Mutex::new(Guard::new(Instant::now())),
             stats,
             signals,
+            selected: AtomicBool::new(false),
+            early: Mutex::new(None),
             nudged: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             logged: Mutex::new(None),
@@ -73,6 +80,36 @@ impl Front {
     pub(crate) fn nudge(&self) {
         if !self.nudged.swap(true, Ordering::AcqRel) {
             self.waker.wake();
+        }
+    }
+
+    /// ICE has selected a pair (or a restart has, again).
+    pub(crate) fn select(&self) {
+        self.selected.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    /// Keeps a ClientHello that comes too early, the last one. Whether it did.
+    fn keep_early(&self, from: SocketAddr, datagram: &[u8]) -> bool {
+        if self.selected.load(Ordering::Acquire) || !is_client_hello(datagram) {
+            return false;
+        }
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = Some((from, datagram.to_vec()));
+        true
+    }
+
+    /// The ClientHello that came too early, if the guard lets it in now.
+    fn take_early(&self) -> Option<(SocketAddr, Vec<u8>)> {
+        if !self.selected.load(Ordering::Acquire) {
+            return None;
+        }
+        let (from, datagram) = self.early.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        match self.guard().inbound(Instant::now(), from, &datagram) {
+            Verdict::Pass => Some((from, datagram)),
+            Verdict::Drop(why) => {
+                self.count_drop(from, why);
+                None
+            }
         }
     }
 
@@ -114,6 +151,9 @@ impl GuardedSocket {
             match ready!(self.io.poll_recv_from(cx, &mut into)) {
                 Ok(from) => {
                     let length = into.filled().len();
+                    if self.front.keep_early(from, into.filled()) {
+                        continue;
+                    }
                     let verdict = self.front.guard().inbound(Instant::now(), from, into.filled());
                     match verdict {
                         Verdict::Pass => return Poll::Ready(Ok((length, from))),
@@ -154,7 +194,13 @@ impl AsyncUdpSocket for GuardedSocket {
         // A nudge looks like an empty datagram to the driver: it delivers nothing and goes on to
         // collect what is to be sent.
         let (length, from) = if self.front.nudged.swap(false, Ordering::AcqRel) {
-            (0, SocketAddr::from(([0, 0, 0, 0], 0)))
+            match self.front.take_early() {
+                Some((from, datagram)) if datagram.len() <= buf.len() => {
+                    buf[..datagram.len()].copy_from_slice(&datagram);
+                    (datagram.len(), from)
+                }
+                _ => (0, SocketAddr::from(([0, 0, 0, 0], 0))),
+            }
         } else {
             ready!(self.fill(cx, buf))?
         };
@@ -245,5 +291,42 @@ impl Runtime for GuardedRuntime {
     }
     fn name(&self) -> &'static str {
         "monipy"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn front() -> Front {
+        Front::new(Arc::default(), tokio::sync::mpsc::unbounded_channel().0)
+    }
+
+    fn client_hello() -> Vec<u8> {
+        [&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 1][..], &[0; 11]].concat()
+    }
+
+    #[test]
+    fn an_early_client_hello_waits_for_the_selected_pair() {
+        let (front, peer) = (front(), SocketAddr::from(([192, 0, 2, 1], 5000)));
+        assert!(!front.keep_early(peer, &[0x80; 40]), "only a ClientHello waits");
+        assert!(front.keep_early(peer, &client_hello()));
+        assert_eq!(front.take_early(), None, "nothing is selected yet");
+        // What the stack sends to an address when its check was right.
+        let success = [&[1, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[9; 12]].concat();
+        front.guard().outbound(peer, &success);
+        front.select();
+        assert_eq!(front.take_early(), Some((peer, client_hello())));
+        assert_eq!(front.take_early(), None);
+        assert!(!front.keep_early(peer, &client_hello()), "from now on they go straight on");
+    }
+
+    #[test]
+    fn an_early_client_hello_of_a_stranger_is_dropped() {
+        let (front, stranger) = (front(), SocketAddr::from(([198, 51, 100, 9], 6000)));
+        assert!(front.keep_early(stranger, &client_hello()));
+        front.select();
+        assert_eq!(front.take_early(), None);
+        assert_eq!(front.stats.counters().guard_dropped, 1);
     }
 }

@@ -8,6 +8,10 @@ use crate::media::transport::{AudioFormat, MediaDirection};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+/// Candidates of the far side that the stack sees: it checks every pair each 100 ms, and a description
+/// must not make us flood third parties (RFC 8445 19.5.1).
+pub(crate) const STACK_CANDIDATES: usize = 20;
+
 /// Our end of a connection, as the stack says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalEnd {
@@ -85,7 +89,7 @@ pub(crate) fn for_stack(remote: &RemoteDescription, setup: Setup, payload_type: 
     put(&mut sdp, format_args!("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", remote.ice_ufrag, remote.ice_pwd));
     put(&mut sdp, format_args!("a=fingerprint:{} {}\r\n", remote.fingerprint.hash, remote.fingerprint.value));
     put(&mut sdp, format_args!("a=setup:{}\r\na=sendrecv\r\na=rtpmap:{payload_type} opus/48000/2\r\n", setup.name()));
-    for candidate in &remote.candidates {
+    for candidate in remote.candidates.iter().take(STACK_CANDIDATES) {
         put(&mut sdp, format_args!("a=candidate:{}\r\n", candidate.to_value()));
     }
     sdp
