@@ -1,0 +1,44 @@
+# One way to run everything. `make help` lists the targets.
+MONIPY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/monipy
+export MONIPY_CACHE
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## A supervisor is barged into a live call and heard: contact centre, call and listener in one go.
+	$(CARGO) run --locked -p contact-center --bin demo
+
+.PHONY: test
+test: ## Everything: Rust, C, C++, Python, Node, real servers, fuzzing; ends with a summary line.
+	python3 tests/tools/run_all.py
+
+.PHONY: check
+check: ## The quick part of the tests: formatting, lints, the Rust suites.
+	python3 tests/tools/run_all.py --only format lint rust
+
+.PHONY: bench
+bench: ## Prints what things cost: a table and a JSON line a figure.
+	python3 tests/tools/bench.py
+
+.PHONY: generate
+generate: ## Writes the header, the types and the reference pages from the vocabulary.
+	$(CARGO) run --locked -p monipy-generate
+
+.PHONY: fuzz
+fuzz: ## Fuzzes every parser, SECONDS each (default 300).
+	python3 tests/tools/fuzz.py --seconds $(or $(SECONDS),300)
+
+.PHONY: quality
+quality: ## Scores the receive path (PESQ and delay) over network traces and draws a picture.
+	tests/quality/run.sh
+
+.PHONY: fmt
+fmt: ## Formats the Rust code.
+	$(CARGO) fmt --all
+
+-include monipy-ffi/install.mk
