@@ -15,6 +15,8 @@ mod login;
 pub(crate) mod machine;
 mod negotiation;
 pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 /// Stops the media threads; see [`crate::runtime::shutdown`].
