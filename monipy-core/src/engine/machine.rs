@@ -439,6 +439,9 @@ impl Machine {
     }
 
     fn note_link_activity(&mut self) {
+        if self.gone {
+            return;
+        }
         let active = self.calls.values().any(|c| matches!(c.state, CallState::Answering | CallState::Answered));
         if active != self.link_active {
             self.link_active = active;
