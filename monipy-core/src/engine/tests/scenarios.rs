@@ -312,7 +312,8 @@ fn hold_and_unhold_of_our_own() {
     w.settle();
     assert_eq!(w.reply(unhold), Some((true, 200, "unhold".into())));
     assert_eq!(w.names(), ["hold 200", "error 1002", "unhold 200"]);
-    let silent: Vec<_> = w.ops.iter().filter_map(|(_, op)| if let MediaOp::Flow { silent, .. } = op { Some(*silent) } else { None }).collect();
+    let silent: Vec<_> =
+        w.ops.iter().filter_map(|(_, op)| if let MediaOp::Flow { silent, .. } = op { Some(*silent) } else { None }).collect();
     assert_eq!((silent.first(), silent.last()), (Some(&true), Some(&false)));
 }
 
@@ -345,7 +346,8 @@ fn keys_go_by_info_when_rtp_has_no_event_type() {
     w.input(crate::engine::machine::Input::Media(id, MediaInput::Transport(MediaEvent::RemoteTrack(without))));
     w.give(Command::Dtmf { call: CURRENT, digits: "59".into(), duration_ms: 100, gap_ms: 70 });
     w.pass(Duration::from_secs(1));
-    let keys: String = w.server_events.iter().filter_map(|e| if let UaEvent::DtmfInfo { digit, .. } = e { Some(*digit) } else { None }).collect();
+    let keys: String =
+        w.server_events.iter().filter_map(|e| if let UaEvent::DtmfInfo { digit, .. } = e { Some(*digit) } else { None }).collect();
     assert_eq!(keys, "59");
 }
 
