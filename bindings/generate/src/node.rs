@@ -52,7 +52,7 @@ fn sentence(doc: &str) -> String {
 pub(crate) fn declarations() -> String {
     let mut out = format!(
         "// {NOTICE}\n\nimport type {{ CallStream }} from './index'\n\n\
-         /** What all events have. */\nexport interface MonipyEvent {{\n  /** One of {{@link Code}}, or a SIP status code. */\n  code: number\n  \
+         /** What all events have. */\nexport interface MonipyEvent {{\n  /** Its name, as given to `on`. */\n  event: EventName\n  /** One of {{@link Code}}, or a SIP status code. */\n  code: number\n  \
          /** The vendor's words, or the server's reason. */\n  status: unknown\n  /** Number of the event within its supervisor, from 1, without gaps. */\n  seq: number\n  \
          /** When, as Unix time in milliseconds. */\n  time_ms: number\n  /** The call it belongs to. */\n  call?: number\n}}\n"
     );
@@ -61,10 +61,11 @@ pub(crate) fn declarations() -> String {
         let status = if stream { "CallStream" } else { "string" };
         let _ = write!(
             out,
-            "\n/** `{}`: {} */\nexport interface {} extends MonipyEvent {{\n  status: {status}\n",
+            "\n/** `{}`: {} */\nexport interface {} extends MonipyEvent {{\n  event: '{}'\n  status: {status}\n",
             e.name,
             sentence(e.doc),
-            interface(e)
+            interface(e),
+            e.name
         );
         for f in e.fields {
             let mark = if f.always { "" } else { "?" };

@@ -1,0 +1,2 @@
+export * from './index.js'
+export { MONIPY as default } from './index.js'
