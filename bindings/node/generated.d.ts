@@ -4,6 +4,8 @@ import type { CallStream } from './index'
 
 /** What all events have. */
 export interface MonipyEvent {
+  /** Its name, as given to `on`. */
+  event: EventName
   /** One of {@link Code}, or a SIP status code. */
   code: number
   /** The vendor's words, or the server's reason. */
@@ -18,11 +20,13 @@ export interface MonipyEvent {
 
 /** `login`: The registration was accepted (also after a lost server came back; not on each refresh). */
 export interface LoginEvent extends MonipyEvent {
+  event: 'login'
   status: string
 }
 
 /** `loginFailed`: The server refused the login: 401 wrong id or password, 405 too many connections, else the SIP code. */
 export interface LoginFailedEvent extends MonipyEvent {
+  event: 'loginFailed'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -30,6 +34,7 @@ export interface LoginFailedEvent extends MonipyEvent {
 
 /** `logout`: The registration is gone: logged out, or the server link was lost. */
 export interface LogoutEvent extends MonipyEvent {
+  event: 'logout'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -37,6 +42,7 @@ export interface LogoutEvent extends MonipyEvent {
 
 /** `inComingCall`: A barge or monitor request arrived and waits for answer() or reject(). */
 export interface InComingCallEvent extends MonipyEvent {
+  event: 'inComingCall'
   status: string
   /** Who calls: the display name, else the user part of the SIP From. */
   from: string
@@ -58,6 +64,7 @@ export interface InComingCallEvent extends MonipyEvent {
 
 /** `trying`: A call is being set up. */
 export interface TryingEvent extends MonipyEvent {
+  event: 'trying'
   status: string
   /** "incoming" for a call that came in, "outgoing" for one that was placed. */
   type: 'incoming' | 'outgoing'
@@ -65,6 +72,7 @@ export interface TryingEvent extends MonipyEvent {
 
 /** `ringing`: 180 was sent (incoming) or received (outgoing); code 183. */
 export interface RingingEvent extends MonipyEvent {
+  event: 'ringing'
   status: string
   /** "incoming" for a call that came in, "outgoing" for one that was placed. */
   type: 'incoming' | 'outgoing'
@@ -72,6 +80,7 @@ export interface RingingEvent extends MonipyEvent {
 
 /** `answered`: The call is up: when the ACK arrives (incoming) or on the 200 (outgoing). */
 export interface AnsweredEvent extends MonipyEvent {
+  event: 'answered'
   status: string
   /** "incoming" for a call that came in, "outgoing" for one that was placed. */
   type: 'incoming' | 'outgoing'
@@ -79,6 +88,7 @@ export interface AnsweredEvent extends MonipyEvent {
 
 /** `callStream`: Media is established: ICE and DTLS are done and a remote track exists. PCM flows from here on. */
 export interface CallStreamEvent extends MonipyEvent {
+  event: 'callStream'
   status: CallStream
   /** PCM out and PCM in; where the vendor's page expects it, it is also `status`. */
   stream: CallStream
@@ -86,6 +96,7 @@ export interface CallStreamEvent extends MonipyEvent {
 
 /** `hold`: One side put the call on hold. */
 export interface HoldEvent extends MonipyEvent {
+  event: 'hold'
   status: string
   /** "myself" or "other". */
   whom: 'myself' | 'other'
@@ -93,6 +104,7 @@ export interface HoldEvent extends MonipyEvent {
 
 /** `unhold`: One side took the call off hold. */
 export interface UnholdEvent extends MonipyEvent {
+  event: 'unhold'
   status: string
   /** "myself" or "other". */
   whom: 'myself' | 'other'
@@ -100,6 +112,7 @@ export interface UnholdEvent extends MonipyEvent {
 
 /** `dtmf`: The far side pressed a key (RFC 4733 or INFO). */
 export interface DtmfEvent extends MonipyEvent {
+  event: 'dtmf'
   status: string
   /** One of 0-9 * # A-D. */
   dtmf: string
@@ -111,6 +124,7 @@ export interface DtmfEvent extends MonipyEvent {
 
 /** `hangup`: This side ended the call: terminate, reject, or ringTime expired (408). */
 export interface HangupEvent extends MonipyEvent {
+  event: 'hangup'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -118,6 +132,7 @@ export interface HangupEvent extends MonipyEvent {
 
 /** `ended`: The far side ended the call, or cancelled it before it was answered. */
 export interface EndedEvent extends MonipyEvent {
+  event: 'ended'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -125,6 +140,7 @@ export interface EndedEvent extends MonipyEvent {
 
 /** `missed`: A call was not answered: ringTime expired, the caller gave up, or a second call met a busy supervisor (486). */
 export interface MissedEvent extends MonipyEvent {
+  event: 'missed'
   status: string
   /** Who called. */
   from: string
@@ -134,6 +150,7 @@ export interface MissedEvent extends MonipyEvent {
 
 /** `mediaFailed`: No microphone or speaker could be opened, or media failed; code 415. The call goes on when only a device failed. */
 export interface MediaFailedEvent extends MonipyEvent {
+  event: 'mediaFailed'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -141,16 +158,19 @@ export interface MediaFailedEvent extends MonipyEvent {
 
 /** `error`: A method was called in the wrong state, or something failed that has no event of its own. */
 export interface ErrorEvent extends MonipyEvent {
+  event: 'error'
   status: string
 }
 
 /** `connected`: The link to the server is up. */
 export interface ConnectedEvent extends MonipyEvent {
+  event: 'connected'
   status: string
 }
 
 /** `disconnected`: The link to the server is down; the reason says why. Reconnection goes on by itself. */
 export interface DisconnectedEvent extends MonipyEvent {
+  event: 'disconnected'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -158,6 +178,7 @@ export interface DisconnectedEvent extends MonipyEvent {
 
 /** `stats`: Statistics of one call, at the pace the configuration asks for. */
 export interface StatsEvent extends MonipyEvent {
+  event: 'stats'
   status: string
   /** RTP packets received. */
   packets_received: number
@@ -181,6 +202,7 @@ export interface StatsEvent extends MonipyEvent {
 
 /** `reboot`: The engine starts itself again after a failure (autoReboot). */
 export interface RebootEvent extends MonipyEvent {
+  event: 'reboot'
   status: string
   /** Why, in the words of whoever decided it. */
   reason: string
@@ -188,6 +210,7 @@ export interface RebootEvent extends MonipyEvent {
 
 /** `overflow`: Events were dropped because the handler was too slow; call-state events never are. */
 export interface OverflowEvent extends MonipyEvent {
+  event: 'overflow'
   status: string
   /** How many events were dropped since the last notice. */
   dropped: number

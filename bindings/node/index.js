@@ -2,8 +2,8 @@
 
 const { MONIPY, CallStream, version } = require('./lib/monipy')
 const { MonipyError } = require('./lib/error')
-const { Code, EVENTS } = require('./generated')
+const { Code, EVENTS, OPTION_NAMES } = require('./generated')
 
 // `const MONIPY = require('monipy')`, `const { MONIPY } = require('monipy')` and
 // `import MONIPY from 'monipy'` all give the class.
-module.exports = Object.assign(MONIPY, { default: MONIPY, MONIPY, CallStream, MonipyError, Code, EVENTS, version })
+module.exports = Object.assign(MONIPY, { default: MONIPY, MONIPY, CallStream, MonipyError, Code, EVENTS, OPTION_NAMES, version })

@@ -1,6 +1,6 @@
 'use strict'
 // Builds the native part from the clone's Rust sources and puts it beside index.js.
-// node scripts/build.js [--debug] [--target <rust target>]
+// node scripts/build.js [--debug] [--target <rust target>] [--out <folder>]
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -18,7 +18,7 @@ function platformOf(target) {
   return name
 }
 
-function build({ debug = false, target } = {}) {
+function build({ debug = false, target, out = here } = {}) {
   const manifest = path.join(here, 'Cargo.toml')
   const args = ['build', '--locked', '--manifest-path', manifest, '--message-format=json-render-diagnostics']
   if (!debug) args.push('--release')
@@ -34,7 +34,7 @@ function build({ debug = false, target } = {}) {
     .map((line) => JSON.parse(line))
     .find((m) => m.reason === 'compiler-artifact' && m.target.name === 'monipy_node' && m.target.kind.includes('cdylib'))
   const library = made.filenames.find((f) => /\.(so|dylib|dll)$/.test(f))
-  const file = path.join(here, `monipy.${target ? platformOf(target) : platform()}.node`)
+  const file = path.join(out, `monipy.${target ? platformOf(target) : platform()}.node`)
   // Under a new name first: a process that has the old one loaded must not see it change.
   fs.copyFileSync(library, `${file}.new`)
   fs.renameSync(`${file}.new`, file)
@@ -45,9 +45,9 @@ module.exports = { build }
 
 if (require.main === module) {
   const args = process.argv.slice(2)
-  const at = args.indexOf('--target')
+  const after = (flag) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined)
   try {
-    console.log(build({ debug: args.includes('--debug'), target: at < 0 ? undefined : args[at + 1] }))
+    console.log(build({ debug: args.includes('--debug'), target: after('--target'), out: after('--out') }))
   } catch (error) {
     console.error(error.message)
     process.exit(1)

@@ -16,13 +16,19 @@ function prebuilt() {
 }
 
 function main() {
-  if (prebuilt()) return
-  if (!fs.existsSync(path.join(__dirname, '..', 'Cargo.toml'))) {
+  const clone = fs.existsSync(path.join(__dirname, '..', 'Cargo.toml'))
+  if (!clone && prebuilt()) return
+  if (!clone) {
     throw new Error(`monipy: there is no prebuilt native part for ${platform()}. From a clone of the project it can be built: npm install ./bindings/node`)
   }
   console.log('monipy: building the native part with cargo; this takes a few minutes the first time')
-  // For the project's own tests: a debug build is made several times as fast.
-  require('./build').build({ debug: process.env.MONIPY_BUILD === 'debug' })
+  try {
+    // For the project's own tests: a debug build is made several times as fast.
+    require('./build').build({ debug: process.env.MONIPY_BUILD === 'debug' })
+  } catch (error) {
+    if (!prebuilt()) throw error
+    console.error(`${error.message}\nmonipy: the native part that is there already is used`)
+  }
 }
 
 try {

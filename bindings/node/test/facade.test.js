@@ -7,7 +7,6 @@ const { EventEmitter, once } = require('node:events')
 const net = require('node:net')
 const { execFileSync } = require('node:child_process')
 const MONIPY = require('monipy')
-const { OPTION_NAMES } = require('../generated')
 
 /** A port that refuses connections: nothing listens on 9 (discard) here. */
 const NOWHERE = 'ws://127.0.0.1:9'
@@ -25,7 +24,7 @@ test('the class is the default and a named export, in CommonJS and in ESM, and a
   assert.equal(esm.MONIPY, MONIPY)
   assert.equal(MONIPY.MONIPY, MONIPY)
   assert.equal(MONIPY.default, MONIPY)
-  assert.deepEqual(Object.keys(esm).sort(), ['CallStream', 'Code', 'EVENTS', 'MONIPY', 'MonipyError', 'default', 'version'])
+  assert.deepEqual(Object.keys(esm).sort(), ['CallStream', 'Code', 'EVENTS', 'MONIPY', 'MonipyError', 'OPTION_NAMES', 'default', 'version'])
   assert.ok(MONIPY.prototype instanceof EventEmitter)
   assert.match(MONIPY.version, /^\d+\.\d+\.\d+/)
 })
@@ -108,7 +107,7 @@ test('arguments that are no text end in 1003', async (t) => {
 
 test('the engine knows every option of the vocabulary, and says its name here when a value is wrong', () => {
   const vendors = new Set(['name', 'debug', 'autoplay', 'autoReboot', 'ringTime'])
-  for (const name of Object.values(OPTION_NAMES).filter((n) => !vendors.has(n))) {
+  for (const name of Object.values(MONIPY.OPTION_NAMES).filter((n) => !vendors.has(n))) {
     assert.throws(
       () => new MONIPY({ [name]: { wrong: 1 } }),
       (e) => e instanceof MONIPY.MonipyError && e.code === 1003 && e.status.startsWith(`${name}: it accepts `) && !/nothing yet/.test(e.status),

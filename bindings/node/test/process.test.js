@@ -6,17 +6,16 @@ const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const net = require('node:net')
-const path = require('node:path')
 
 const PREAMBLE = `
-const MONIPY = require(${JSON.stringify(path.join(__dirname, '..'))})
+const MONIPY = require('monipy')
 const phoneAt = (server, options) => new MONIPY({ server, audioMode: 'application', ...options })
 const NOWHERE = 'ws://127.0.0.1:9'
 `
 
 /** Runs a program; gives its exit code, signal and what it printed. `act` may steer it meanwhile. */
 async function run(t, program, { flags = [], act } = {}) {
-  const child = spawn(process.execPath, [...flags, '-e', PREAMBLE + program], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...flags, '-e', PREAMBLE + program], { cwd: __dirname, stdio: ['pipe', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   let stdout = ''
   let stderr = ''
