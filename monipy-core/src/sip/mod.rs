@@ -7,9 +7,9 @@
 //! - [`digest`] logs in, and verifies logins; [`redact`] takes secrets out of traces.
 //!
 //! The user agent:
-//! - `interface`, `ua_config`: what goes into a user agent and what comes out.
+//! - `interface`, `ua_event`, `ua_config`: what goes into a user agent and what comes out.
 //! - `ua`: the user agent itself; [`ua::Ua`] is the way in.
-//! - `transaction`, `dialog`, `registration`, `call`: the layers of RFC 3261, from the wire up;
+//! - `transaction`, `dialog`, `registration`, `requests`, `call`: the layers of RFC 3261, from the wire up;
 //!   `core` is what they share.
 //! - `status`, `outgoing_request`, `rng`, `timers`, `sdp_direction`: small tools.
 
@@ -31,6 +31,7 @@ mod dialog;
 pub mod interface;
 mod outgoing_request;
 mod registration;
+mod requests;
 pub mod rng;
 pub mod sdp_direction;
 pub mod status;
@@ -38,6 +39,7 @@ mod timers;
 mod transaction;
 pub mod ua;
 pub mod ua_config;
+pub mod ua_event;
 
 pub use address::{NameAddr, format_name_addr, quote_display};
 pub use header_name::HeaderName;

@@ -271,6 +271,14 @@ impl Core {
         self.send(bytes);
     }
 
+    /// Nobody waits for this request any more; its transaction lives for 32 s at most.
+    pub(super) fn abandon_client(&mut self, branch: Option<&str>) {
+        let Some((branch, transaction)) = branch.and_then(|branch| Some((branch, self.clients.get_mut(branch)?))) else { return };
+        transaction.owner = Owner::Abandoned;
+        self.timers.cancel(&mut transaction.timer);
+        transaction.timer = Some(self.timers.set(self.now + TIMEOUT, Due::Client(branch.to_owned())));
+    }
+
     /// Whether a request without To tag is a copy of one being worked on that came another way
     /// (RFC 3261 8.2.2.2).
     pub(super) fn is_merged(&self, request: &Message) -> bool {

@@ -242,15 +242,17 @@ fn run(seed: u64, max_calls: usize, steps: &[Step]) {
         let (calls, dialogs, clients, servers, timers) = bench.ua.load();
         assert!(clients <= 32 && servers <= 32 && dialogs <= calls && timers <= 300, "{:?}", bench.ua.load());
     }
-    // The end: everything is hung up, the connection goes, time passes.
+    // The end: everything is hung up while connected, and time passes.
+    bench.up();
+    law.look(&mut bench, &placed, &mut known);
     for call in known.clone() {
         bench.command(Command::Hangup { call, reason: None });
     }
     bench.command(Command::Unregister);
-    bench.seconds(70);
-    bench.down();
-    bench.seconds(400);
+    bench.seconds(110);
     bench.sent.clear();
+    assert_eq!(bench.ua.load(), (0, 0, 0, 0, 0));
+    bench.down();
     law.look(&mut bench, &placed, &mut known);
     for (key, (_, terminated, _)) in &law.calls {
         assert!(*terminated, "{key:?} never ended");

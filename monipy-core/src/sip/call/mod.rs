@@ -186,6 +186,7 @@ impl Call {
         }
         if let Some(mut offer) = self.our_offer.take() {
             core.timers.cancel(&mut offer.timer);
+            core.abandon_client(offer.branch.as_deref());
         }
         if let Some(mut offer) = self.their_offer.take() {
             core.timers.cancel(&mut offer.timer);
@@ -205,6 +206,7 @@ impl Call {
         }
         if !core.up || self.awaits_first_ack() {
             self.held_bye = Some(reason);
+            core.timers.cancel(&mut self.forget);
             self.forget = Some(core.timers.set(core.now + FORGET, Due::Call(self.key, CallDue::Forget)));
             return;
         }
