@@ -15,5 +15,7 @@ mod sdp_answers;
 mod sdp_never_panics;
 mod sdp_offers_are_understood;
 mod sdp_refusals;
+mod silent_peer;
+mod turn_relay;
 mod two_peers_talk;
 mod wrong_fingerprint;
