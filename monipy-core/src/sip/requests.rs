@@ -80,6 +80,9 @@ impl Ua {
         let code = match request.method() {
             Method::Invite => return self.invite(request),
             Method::Register | Method::Subscribe | Method::Publish | Method::Message if surface => return self.surface(request),
+            // Servers send check-sync, keep-alive and message-summary unasked; XML that nobody
+            // subscribed to is not taken.
+            Method::Notify if is_xml(request) => 489,
             Method::Options | Method::Notify => 200,
             Method::Bye => 481,
             _ => 405,
@@ -189,4 +192,9 @@ fn is_for_us(core: &Core, request: &Message) -> bool {
     let Some(uri) = request.request_uri() else { return false };
     let gruu = |gruu: &Option<String>| gruu.as_ref().and_then(|g| SipUri::parse(g.as_bytes())).is_some_and(|g| g.user() == uri.user());
     uri.user_is(&core.identity.user) || uri.user_is(&core.identity.contact_user) || gruu(&core.pub_gruu) || gruu(&core.temp_gruu)
+}
+
+fn is_xml(request: &Message) -> bool {
+    let media_type = request.content_type().unwrap_or_default().split(|&byte| byte == b';').next().unwrap_or_default();
+    !request.body().is_empty() && media_type.trim_ascii().to_ascii_lowercase().ends_with(b"xml")
 }

@@ -233,3 +233,18 @@ fn trust_41_floods_keep_the_tables_empty() {
     assert!(bench.events.is_empty());
     bench.until_sent(269);
 }
+
+#[test]
+fn trust_36_unsolicited_xml_is_489_in_and_out_of_a_call() {
+    let xml = "<a>".repeat(2000);
+    let content = "Event: presence\r\nContent-Type: application/pidf+xml;charset=utf-8\r\n";
+    let mut bench = Bench::registered();
+    let (_, ok) = bench.answered();
+    let notify = bench.inside(&ok, "NOTIFY", 2, content, &xml);
+    bench.frame(notify);
+    assert_eq!(status(&bench.one()), 489);
+    let notify = outside(&mut bench, "NOTIFY", content).replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: 6000\r\n\r\n{xml}"));
+    bench.frame(notify);
+    assert_eq!(status(&bench.one()), 489);
+    assert!(bench.events.is_empty());
+}
