@@ -1,0 +1,5 @@
+//! monipy against the servers of the field. These tests start the servers themselves, on
+//! loopback; they are `#[ignore]`d because the servers must be installed:
+//! `cargo test -p monipy-tests --test interop -- --include-ignored`.
+
+mod kamailio;
