@@ -116,10 +116,11 @@ export declare class CallStream implements AsyncIterable<AudioFrame> {
   frames(options?: ListenOptions): AsyncGenerator<AudioFrame, void, undefined>
   [Symbol.asyncIterator](): AsyncGenerator<AudioFrame, void, undefined>
   /**
-   * Speaks PCM and resolves once it was sent: 200, or 1002 when the call ended first. Rejects only
-   * when the signal is aborted; what was not sent is then forgotten.
+   * Speaks PCM, or the WAV file of that path, and resolves once it was sent: 200, or 1002 when the
+   * call ended first. Rejects when the signal is aborted (what was not sent is then forgotten), and
+   * for a file or a rate that cannot be played.
    */
-  play(pcm: Int16Array | Uint8Array, options?: AudioOptions): Promise<Outcome>
+  play(sound: Int16Array | Uint8Array | string | URL, options?: AudioOptions): Promise<Outcome>
   /** Figures of the call now; null when it is over. */
   stats(): Figures | null
 }
@@ -208,6 +209,9 @@ export declare class MONIPY extends EventEmitter {
   once<K extends EventName>(name: K, options?: WaitOptions<MonipyEvents[K][0]>): Promise<MonipyEvents[K][0]>
   emit<K extends EventName>(name: K, ...args: MonipyEvents[K]): boolean
 }
+
+/** Mono samples of a WAV file (16-bit PCM; several channels are mixed) and their rate. */
+export declare function readWav(file: string | URL): Promise<{ pcm: Int16Array; rate: number }>
 
 /** The version of the library. */
 export declare const version: string

@@ -209,7 +209,8 @@ class Hub {
 
   open(method, ...args) {
     const { id, code, status } = this.engine[method](...args)
-    if (id == null) throw new MonipyError(code, inOurWords(status))
+    // The streams' options are called `rate` and `frameMs`.
+    if (id == null) throw new MonipyError(code, inOurWords(status).replace(/^sampleRate:/, 'rate:'))
     return id
   }
 

@@ -4,6 +4,7 @@
 
 const { Readable, Writable, addAbortSignal } = require('node:stream')
 const { MonipyError } = require('./error')
+const { readWav } = require('./wav')
 
 /** Milliseconds of sound that a Readable keeps for a slow reader, on top of the engine's second. */
 const BUFFER_MS = 200
@@ -206,24 +207,25 @@ class CallStream {
   }
 
   /**
-   * Speaks PCM into the call and resolves once it was sent: 200, or 1002 when the call ended first.
-   * Rejects only when the signal is aborted; what was not sent is then forgotten.
+   * Speaks PCM, or the WAV file of that path, into the call and resolves once it was sent: 200, or
+   * 1002 when the call ended first. Rejects when the signal is aborted (what was not sent is then
+   * forgotten), and for a file or a rate that cannot be played.
    */
-  play(pcm, { rate = this.#defaults.rate, signal } = {}) {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const writable = this.createWritable({ rate })
-      const abort = () => writable.destroy(signal.reason)
-      signal?.addEventListener('abort', abort, { once: true })
-      writable.once('error', noop)
-      writable.once('close', () => {
-        signal?.removeEventListener('abort', abort)
-        if (signal?.aborted) reject(signal.reason)
-        else if (writable.writableFinished) resolve({ code: 200, status: 'played' })
-        else resolve({ code: 1002, status: 'the call is over' })
-      })
-      if (!writable.destroyed) writable.end(pcm)
-    })
+  async play(sound, { rate = this.#defaults.rate, signal } = {}) {
+    signal?.throwIfAborted()
+    if (typeof sound === 'string' || sound instanceof URL) {
+      const { pcm, rate } = await readWav(sound)
+      return this.play(pcm, { rate, signal })
+    }
+    const writable = this.createWritable({ rate })
+    const abort = () => writable.destroy(signal.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    writable.once('error', noop)
+    if (!writable.destroyed) writable.end(sound)
+    await new Promise((resolve) => writable.once('close', resolve))
+    signal?.removeEventListener('abort', abort)
+    signal?.throwIfAborted()
+    return writable.writableFinished ? { code: 200, status: 'played' } : { code: 1002, status: 'the call is over' }
   }
 
   /** Figures of the call now, those of the `stats` event; null when it is over. */

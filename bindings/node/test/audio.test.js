@@ -1,0 +1,155 @@
+'use strict'
+// PCM out of a call and into it, against the embedded contact centre.
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { finished, pipeline } = require('node:stream/promises')
+const { Readable } = require('node:stream')
+const { Centre, skip } = require('./support/centre')
+
+function scenario(name, body) {
+  test(name, { skip }, async (t) => {
+    const centre = await Centre.start(t, '--agent', 'tone:440', '--customer', 'silence')
+    const phone = await centre.loggedIn()
+    await body(centre, phone, t)
+  })
+}
+
+/** Seconds of a tone. */
+function tone(hz, rate, seconds) {
+  return Int16Array.from({ length: rate * seconds }, (_, i) => 8000 * Math.sin((2 * Math.PI * hz * i) / rate))
+}
+
+/** Share of the power of `pcm` that lies at `hz` (Goertzel). */
+function share(pcm, hz, rate) {
+  let [re, im, power] = [0, 0, 0]
+  pcm.forEach((s, i) => {
+    const phase = (2 * Math.PI * hz * i) / rate
+    re += s * Math.cos(phase)
+    im += s * Math.sin(phase)
+    power += s * s
+  })
+  return power === 0 ? 0 : (2 * (re * re + im * im)) / (pcm.length * power)
+}
+
+/** Reads frames until a tenth of a second of them is the agent's tone. */
+async function untilTone(frames, rate) {
+  let pcm = []
+  for await (const frame of frames) {
+    pcm = pcm.concat(...frame).slice(-rate / 10)
+    if (pcm.length === rate / 10 && share(pcm, 440, rate) > 0.9) return
+  }
+  assert.fail('the call ended before the tone was heard')
+}
+
+scenario('frames at every rate are the length they say, follow each other, and carry the sound', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  for (const rate of [8000, 16000, 24000, 48000]) {
+    let next = null
+    let count = 0
+    for await (const frame of stream.frames({ rate, frameMs: 10 })) {
+      assert.ok(frame instanceof Int16Array)
+      assert.deepEqual([frame.length, frame.sampleRate, typeof frame.concealed], [rate / 100, rate, 'boolean'])
+      if (next !== null) assert.equal(frame.timestamp, next)
+      next = frame.timestamp + frame.length
+      if (++count === 20) break
+    }
+    await untilTone(stream.frames({ rate }), rate)
+  }
+  await untilTone(stream, 48000)
+})
+
+scenario('readable gives bytes and ends with the call', async (centre, phone) => {
+  const { leg, stream } = await centre.talking(phone)
+  assert.equal(stream.readable, stream.readable)
+  const chunks = []
+  stream.readable.on('data', (chunk) => chunks.push(chunk))
+  await once(stream.readable, 'data')
+  const end = finished(stream.readable)
+  await centre.hangUp(leg)
+  await end
+  assert.equal(Buffer.concat(chunks).length % (48000 * 0.02 * 2), 0)
+  // Asked for after the end, there is nothing, and no error.
+  for await (const frame of stream.frames()) assert.fail(frame)
+  assert.deepEqual(await stream.play(new Int16Array(10)), { code: 1002, status: 'the call is over' })
+})
+
+scenario('what is written is heard by the agent and by the customer', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  const call = await centre.call()
+  // Odd pieces of bytes: samples are put together again.
+  const bytes = Buffer.from(tone(1000, 16000, 2).buffer)
+  const pieces = function* () {
+    for (let i = 0; i < bytes.length; i += 333) yield bytes.subarray(i, i + 333)
+  }
+  const spoken = pipeline(Readable.from(pieces(), { objectMode: false }), stream.createWritable({ rate: 16000 }))
+  for (const listener of ['agent', 'customer']) {
+    let level
+    do ({ level_dbfs: level } = await centre.get(`/calls/${call}/tone?listener=${listener}&hz=1000`))
+    while (level < -30)
+  }
+  await spoken
+})
+
+scenario('a writable presses back, takes Int16Array, says how much waits, and can be cleared', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  const { writable } = stream
+  assert.equal(writable, stream.writable)
+  // More than the engine's second.
+  assert.equal(writable.write(tone(300, 48000, 3)), false)
+  writable.write(tone(300, 48000, 3))
+  writable.clear()
+  await once(writable, 'drain')
+  assert.equal(writable.queuedMs < 1000, true)
+  assert.equal(writable.writableLength, 0)
+  writable.end()
+  await finished(writable)
+})
+
+scenario('play ends when all was sent, and forgets the rest when it is aborted', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  assert.deepEqual(await stream.play(tone(500, 8000, 0.3), { rate: 8000 }), { code: 200, status: 'played' })
+  const control = new AbortController()
+  const long = stream.play(tone(500, 8000, 60), { rate: 8000, signal: control.signal })
+  setImmediate(() => control.abort())
+  await assert.rejects(long, { name: 'AbortError' })
+  const cut = stream.play(tone(500, 8000, 60), { rate: 8000 })
+  await phone.terminate()
+  assert.deepEqual(await cut, { code: 1002, status: 'the call is over' })
+})
+
+scenario('signals end frames and streams', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  const control = new AbortController()
+  const readable = stream.createReadable({ rate: 8000, signal: control.signal })
+  const failed = assert.rejects(finished(readable.resume()), { name: 'AbortError' })
+  await assert.rejects(async () => {
+    for await (const frame of stream.frames({ signal: control.signal })) control.abort(frame.reason)
+  }, { name: 'AbortError' })
+  await failed
+  assert.throws(() => stream.frames({ rate: 44100 }), { code: 1003, status: /^rate: / })
+})
+
+scenario('figures of a call', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  await untilTone(stream.frames({ rate: 8000 }), 8000)
+  const figures = stream.stats()
+  assert.deepEqual(phone.stats(), phone.stats({ call: stream.call }))
+  assert.ok(figures.packetsReceived > 0 && figures.levelDbfs > -60 && figures.mos > 1, JSON.stringify(figures))
+  await phone.terminate()
+  assert.equal(stream.stats(), null)
+})
+
+scenario('closing in the middle of all that ends every stream', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  const readable = finished(stream.readable.resume())
+  const writing = stream.play(tone(500, 48000, 10))
+  const frames = (async () => {
+    for await (const frame of stream) void frame
+  })()
+  await once(stream.readable, 'data')
+  await phone.close()
+  await Promise.all([readable, frames])
+  assert.equal((await writing).code, 1002)
+})
