@@ -51,7 +51,7 @@ async fn logged_in(config: Config, id: &str) -> (Supervisor, EventStream) {
 async fn md5_over_ws_login_wrong_password_and_logout() {
     let kamailio = Kamailio::start(&[]);
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
-    assert!(kamailio.log().contains("REGISTERED"), "{}", kamailio.log());
+    assert!(kamailio.logs("REGISTERED"), "{}", kamailio.log());
     let reply = supervisor.logout().await.expect("logout");
     assert_eq!(reply.status, "Logged out successfully");
     until(&mut events, EventKind::Logout).await;

@@ -111,6 +111,19 @@ impl Kamailio {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits for `text` in the log, ten seconds at most: kamailio logs after it has answered.
+    #[must_use]
+    pub fn logs(&self, text: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(text) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
     /// Runs a sipp scenario of `interop/data` against `user`; returns its exit status and output.
     ///
     /// # Panics
