@@ -27,7 +27,7 @@
  *
  *     int main(void) {
  *       monipy_config config;
- *       monipy_callbacks callbacks = {sizeof callbacks};    // the rest is zero
+ *       monipy_callbacks callbacks = {.struct_size = sizeof callbacks};
  *       monipy_supervisor *supervisor;
  *       monipy_config_init(&config, sizeof config);
  *       config.name = "Ada";

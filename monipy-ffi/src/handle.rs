@@ -10,7 +10,7 @@ use crate::supervisor::{Callbacks, Pull};
 use crate::types::monipy_supervisor;
 use monipy_core::Supervisor;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Bits of the slot number; the rest but one is the generation.
@@ -197,18 +197,18 @@ pub(crate) fn destroy_all() {
 
 /// Sees to it that no callback runs while the process takes itself apart.
 pub(crate) fn close_gates_at_exit() {
+    // The last reference of a handle ends its engine: not now, so they are kept.
+    static KEPT: OnceLock<Vec<Arc<Handle>>> = OnceLock::new();
     extern "C" fn at_exit() {
         if crate::guard::forked() {
             return;
         }
         // A thread that died inside the table, or holds it for ever, must not stop the exit.
-        let handles: Vec<_> = match TABLE.try_read() {
+        let handles = KEPT.get_or_init(|| match TABLE.try_read() {
             Ok(table) => table.slots.iter().filter_map(|s| s.handle.clone()).collect(),
             Err(_) => Vec::new(),
-        };
+        });
         crate::logging::with_gate(|log| gate::close_all_for_exit(handles.iter().map(|h| &h.gate).chain(log)));
-        // The last reference of a handle ends its engine: not now.
-        std::mem::forget(handles);
     }
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -81,3 +81,11 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn generated_files_are_fresh() {
+        assert_eq!(super::run(true).ok(), Some(true), "run `make generate` and commit what it writes");
+    }
+}
