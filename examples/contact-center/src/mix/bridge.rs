@@ -1,0 +1,259 @@
+//! One call's mix: who sits in it, who hears whom, what was heard.
+
+use super::leg_audio::LegAudio;
+use super::source::Source;
+use super::{FRAME, Frame, RATE};
+use crate::audibility::ear::{Ear, Said};
+use crate::audibility::observed::{self, History};
+use crate::audibility::{EarReport, tone_level};
+use crate::mode::Mode;
+use crate::party::Role;
+use monipy_core::audio::AudioEvent;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// How much of what each party received is kept for [`Bridge::tone`]: one second.
+const KEPT: usize = RATE as usize;
+
+/// What moves a seat's mouth.
+pub(crate) enum Voice {
+    /// A script.
+    Script(Source),
+    /// A supervisor's leg, with its mode.
+    Leg(Box<LegAudio>, Mode),
+}
+
+/// A party in the mix.
+struct Seat {
+    id: u64,
+    name: String,
+    role: Role,
+    voice: Voice,
+    /// What it says now.
+    said: Frame,
+    /// What it receives now.
+    received: Frame,
+    ear: Ear,
+    kept: VecDeque<i16>,
+    said_history: History,
+    received_history: History,
+    recording: Option<hound::WavWriter<std::io::BufWriter<std::fs::File>>>,
+}
+
+/// What a leg's sound has to tell the signalling.
+pub(crate) type LegEvents = tokio::sync::mpsc::UnboundedSender<(u64, AudioEvent)>;
+
+/// The mix of one call.
+pub(crate) struct Bridge {
+    seats: Vec<Seat>,
+    next_seat: u64,
+    frame: u64,
+    history_samples: usize,
+    record_to: Option<PathBuf>,
+    events: LegEvents,
+}
+
+impl Bridge {
+    /// A bridge that keeps `history_s` seconds of everything for observed audio, and records what
+    /// each party receives as `NAME.wav` into a folder, if there is one.
+    pub(crate) fn new(history_s: u32, record_to: Option<PathBuf>, events: LegEvents) -> Bridge {
+        let history_samples = (history_s * observed::RATE) as usize;
+        Bridge { seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events }
+    }
+
+    /// Seats a party; the measurement begins anew, since the company is another.
+    pub(crate) fn sit(&mut self, name: &str, role: Role, voice: Voice) -> u64 {
+        let id = self.next_seat;
+        self.next_seat += 1;
+        let recording = self.record_to.as_ref().and_then(|folder| {
+            let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+            let path = folder.join(format!("{id}-{}-hears.wav", file_name(name)));
+            hound::WavWriter::create(&path, spec).map_err(|e| log::warn!("{} is not recorded: {e}", path.display())).ok()
+        });
+        self.seats.push(Seat {
+            id,
+            name: name.to_owned(),
+            role,
+            voice,
+            said: [0; FRAME],
+            received: [0; FRAME],
+            ear: Ear::new(RATE),
+            kept: VecDeque::with_capacity(KEPT),
+            said_history: History::new(self.history_samples),
+            received_history: History::new(self.history_samples),
+            recording,
+        });
+        self.reset_ears();
+        // All histories begin together, so that they stay aligned.
+        for seat in &mut self.seats {
+            seat.said_history = History::new(self.history_samples);
+            seat.received_history = History::new(self.history_samples);
+        }
+        id
+    }
+
+    /// Lets a party leave.
+    pub(crate) fn leave(&mut self, id: u64) {
+        let before = self.seats.len();
+        self.seats.retain(|s| s.id != id);
+        if self.seats.len() != before {
+            self.reset_ears();
+        }
+    }
+
+    /// Begins the measurement anew.
+    pub(crate) fn reset_ears(&mut self) {
+        for seat in &mut self.seats {
+            seat.ear.reset();
+        }
+    }
+
+    /// Switches a supervisor's mode; false when there is no such leg.
+    pub(crate) fn set_mode(&mut self, id: u64, mode: Mode) -> bool {
+        let Some(Seat { voice: Voice::Leg(_, current), .. }) = self.seats.iter_mut().find(|s| s.id == id) else { return false };
+        *current = mode;
+        self.reset_ears();
+        true
+    }
+
+    /// The leg at a seat.
+    pub(crate) fn leg(&mut self, id: u64) -> Option<&mut LegAudio> {
+        match self.seats.iter_mut().find(|s| s.id == id)?.voice {
+            Voice::Leg(ref mut leg, _) => Some(leg),
+            Voice::Script(_) => None,
+        }
+    }
+
+    /// Replaces what a scripted party says; false when there is none of that name.
+    pub(crate) fn set_source(&mut self, name: &str, source: Source) -> bool {
+        for seat in &mut self.seats {
+            if seat.name == name
+                && let Voice::Script(current) = &mut seat.voice
+            {
+                *current = source;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes a frame: everybody speaks, everybody receives, everything is measured.
+    pub(crate) fn tick(&mut self, due: Instant) {
+        for seat in &mut self.seats {
+            match &mut seat.voice {
+                Voice::Script(source) => source.fill(self.frame, &mut seat.said),
+                Voice::Leg(leg, _) => {
+                    seat.said = leg.tick(due);
+                    while let Some(event) = leg.poll_event() {
+                        // Nobody listens when the centre is stopping.
+                        let _ = self.events.send((seat.id, event));
+                    }
+                }
+            }
+            seat.said_history.push_48k(&seat.said);
+        }
+        for listener in 0..self.seats.len() {
+            let received = self.mix_for(listener);
+            let said: Vec<Said<'_>> = self
+                .seats
+                .iter()
+                .enumerate()
+                .filter(|(speaker, _)| *speaker != listener)
+                .map(|(_, s)| Said { seat: s.id, name: &s.name, pcm: &s.said })
+                .collect();
+            // The ear is taken out for the moment, since it listens to its neighbours.
+            let mut ear = std::mem::replace(&mut self.seats[listener].ear, Ear::new(RATE));
+            ear.listen(&received, &said);
+            let seat = &mut self.seats[listener];
+            seat.ear = ear;
+            seat.received = received;
+            if let Voice::Leg(leg, _) = &seat.voice {
+                leg.give(&seat.received);
+            }
+            let overflow = (seat.kept.len() + FRAME).saturating_sub(KEPT);
+            seat.kept.drain(..overflow);
+            seat.kept.extend(seat.received);
+            seat.received_history.push_48k(&seat.received);
+            if let Some(recording) = &mut seat.recording {
+                let written = seat.received.iter().try_for_each(|&s| recording.write_sample(s));
+                if let Err(e) = written {
+                    log::warn!("the recording of {} ends: {e}", seat.name);
+                    seat.recording = None;
+                }
+            }
+        }
+        self.frame += 1;
+    }
+
+    /// What the party at `listener` receives of the others now.
+    fn mix_for(&self, listener: usize) -> Frame {
+        let ear = &self.seats[listener];
+        if let Voice::Leg(leg, _) = &ear.voice
+            && leg.impairment().silence
+        {
+            return [0; FRAME];
+        }
+        let mut sum = [0i32; FRAME];
+        for (speaker, seat) in self.seats.iter().enumerate() {
+            if speaker == listener || !may_hear(ear.role, seat) {
+                continue;
+            }
+            for (total, &sample) in sum.iter_mut().zip(&seat.said) {
+                *total += i32::from(sample);
+            }
+        }
+        let mut mix = [0; FRAME];
+        for (to, total) in mix.iter_mut().zip(sum) {
+            *to = total.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+        }
+        mix
+    }
+
+    /// The matrix since the company or a mode changed last.
+    pub(crate) fn audibility(&self) -> Vec<EarReport> {
+        self.seats.iter().map(|s| s.ear.report(&s.name, s.role.as_str())).collect()
+    }
+
+    /// The matrix of the last second.
+    pub(crate) fn audibility_recent(&self) -> Vec<EarReport> {
+        self.seats.iter().map(|s| s.ear.report_recent(&s.name, s.role.as_str())).collect()
+    }
+
+    /// Level in dBFS of a sine in what a party received in the last second; `None`: no such party.
+    pub(crate) fn tone(&mut self, listener: &str, hz: f64) -> Option<f64> {
+        let seat = self.seats.iter_mut().find(|s| s.name == listener)?;
+        Some(tone_level(seat.kept.make_contiguous(), RATE, hz))
+    }
+
+    /// What is needed to explain audio that `listener` received outside: its role, the mix that was
+    /// sent to it, and what each of the others said.
+    pub(crate) fn histories(&self, listener: &str) -> Option<(Role, Vec<f32>, Vec<(String, Vec<f32>)>)> {
+        let seat = self.seats.iter().find(|s| s.name == listener)?;
+        let said = self.seats.iter().filter(|s| s.id != seat.id).map(|s| (s.name.clone(), s.said_history.to_vec())).collect();
+        Some((seat.role, seat.received_history.to_vec(), said))
+    }
+
+    /// Level of what each party says and receives in this frame, dBFS: for meters.
+    pub(crate) fn levels(&self) -> Vec<(String, f64, f64)> {
+        self.seats.iter().map(|s| (s.name.clone(), level(&s.said), level(&s.received))).collect()
+    }
+}
+
+/// The rule of the modes: everybody hears the parties of the call; a supervisor is heard by whom
+/// its mode says.
+fn may_hear(listener: Role, speaker: &Seat) -> bool {
+    match &speaker.voice {
+        Voice::Script(_) => true,
+        Voice::Leg(_, mode) => mode.heard_by(listener),
+    }
+}
+
+fn level(pcm: &[i16]) -> f64 {
+    let mean = crate::audibility::ear::inner(pcm, pcm) / pcm.len() as f64;
+    if mean > 2e-13 { 10.0 * mean.log10() } else { -127.0 }
+}
+
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}

@@ -1,0 +1,94 @@
+//! What a scripted party says, frame by frame.
+
+use super::{FRAME, Frame, RATE, speech};
+use crate::party::{Role, Sound};
+use std::f64::consts::TAU;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Amplitude of a tone: -20 dBFS RMS.
+const TONE_AMPLITUDE: f64 = 32_768.0 * 0.1 * std::f64::consts::SQRT_2;
+/// Longest recording taken, seconds.
+const LONGEST_SECONDS: usize = 600;
+
+/// A sound that goes on for ever.
+pub(crate) enum Source {
+    Silence,
+    Tone { hz: f64 },
+    Pcm(Arc<[i16]>),
+}
+
+impl Source {
+    /// Prepares a party's sound at the centre's rate.
+    ///
+    /// # Errors
+    /// A sentence about a file that cannot be read, or a frequency or rate out of range.
+    pub(crate) fn new(sound: &Sound, role: Role) -> Result<Source, String> {
+        match sound {
+            Sound::Silence => Ok(Source::Silence),
+            Sound::Tone(hz) if (20.0..=20_000.0).contains(hz) => Ok(Source::Tone { hz: *hz }),
+            Sound::Tone(hz) => Err(format!("a tone of {hz} Hz; it accepts 20 to 20000 Hz")),
+            Sound::Speech => Ok(Source::Pcm(speech_at_rate(role))),
+            Sound::Pcm { sample_rate, samples } => Ok(Source::Pcm(at_rate(samples, *sample_rate)?)),
+            Sound::Wav(path) => read_wav(path),
+        }
+    }
+
+    /// Writes frame number `frame` of the call.
+    pub(crate) fn fill(&self, frame: u64, pcm: &mut Frame) {
+        let start = frame * FRAME as u64;
+        match self {
+            Source::Silence => pcm.fill(0),
+            Source::Tone { hz } => {
+                let step = hz / f64::from(RATE);
+                for (n, sample) in (start..).zip(pcm.iter_mut()) {
+                    // The fraction of a turn is taken first, so that hours in the sine is as pure as at first.
+                    *sample = (TONE_AMPLITUDE * (TAU * (n as f64 * step).fract()).sin()).round() as i16;
+                }
+            }
+            Source::Pcm(samples) if samples.is_empty() => pcm.fill(0),
+            Source::Pcm(samples) => {
+                let mut at = (start % samples.len() as u64) as usize;
+                for sample in pcm.iter_mut() {
+                    *sample = samples[at];
+                    at += 1;
+                    if at == samples.len() {
+                        at = 0;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The dialogue at the centre's rate; resampled once per process, since every call speaks it.
+fn speech_at_rate(role: Role) -> Arc<[i16]> {
+    static CACHE: OnceLock<Mutex<[Option<Arc<[i16]>>; 2]>> = OnceLock::new();
+    let mut cache = CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    cache[usize::from(role != Role::Agent)]
+        .get_or_insert_with(|| at_rate(&speech::half(role), speech::RATE).unwrap_or_else(|_| Arc::new([])))
+        .clone()
+}
+
+fn read_wav(path: &Path) -> Result<Source, String> {
+    let failed = |e: hound::Error| format!("{}: {e}; a PCM WAV file is needed", path.display());
+    let mut reader = hound::WavReader::open(path).map_err(failed)?;
+    let spec = reader.spec();
+    let frames = (LONGEST_SECONDS * spec.sample_rate as usize).min(reader.duration() as usize);
+    let channels = usize::from(spec.channels.max(1));
+    let samples: Result<Vec<i16>, hound::Error> = match spec.sample_format {
+        hound::SampleFormat::Float => {
+            reader.samples::<f32>().step_by(channels).take(frames).map(|s| s.map(|s| (s * 32_767.0) as i16)).collect()
+        }
+        hound::SampleFormat::Int => {
+            let bits = u32::from(spec.bits_per_sample);
+            reader
+                .samples::<i32>()
+                .step_by(channels)
+                .take(frames)
+                .map(|s| s.map(|s| if bits >= 16 { (s >> (bits - 16)) as i16 } else { (s << (16 - bits)) as i16 }))
+                .collect()
+        }
+    };
+    at_rate(&samples.map_err(failed)?, spec.sample_rate).map(Source::Pcm).map_err(|e| format!("{}: {e}", path.display()))
+}

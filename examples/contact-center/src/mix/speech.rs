@@ -1,0 +1,70 @@
+//! The recorded dialogue of `speech/`: two halves of one length that fit each other turn by turn.
+
+use crate::party::Role;
+use std::sync::{Arc, OnceLock};
+
+/// Rate of the recording, Hz.
+pub(super) const RATE: u32 = 16_000;
+
+static WAV: &[u8] = include_bytes!("../../speech/dialogue.wav");
+static TURNS: &str = include_str!("../../speech/dialogue.tsv");
+
+/// The half of the dialogue that a party of this role speaks, at [`RATE`].
+pub(super) fn half(role: Role) -> Arc<[i16]> {
+    static HALVES: OnceLock<[Arc<[i16]>; 2]> = OnceLock::new();
+    let halves = HALVES.get_or_init(|| {
+        let data = ulaw_data(WAV);
+        ["agent", "customer"].map(|speaker| read_half(TURNS, speaker, data).into())
+    });
+    halves[usize::from(role != Role::Agent)].clone()
+}
+
+/// The `data` chunk of a WAV file that is known to be G.711 mu-law, mono.
+fn ulaw_data(wav: &[u8]) -> &[u8] {
+    let mut rest = wav.get(12..).unwrap_or_default();
+    while let Some((header, body)) = rest.split_at_checked(8) {
+        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
+        if header.starts_with(b"data") {
+            return body.get(..length).unwrap_or(body);
+        }
+        rest = body.get(length + length % 2..).unwrap_or_default();
+    }
+    &[]
+}
+
+/// Lays the turns of one speaker out over the length of the dialogue.
+fn read_half(turns: &str, speaker: &str, data: &[u8]) -> Vec<i16> {
+    let mut samples = Vec::new();
+    for line in turns.lines().filter(|l| !l.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let number = |i: usize| fields.get(i).and_then(|f| f.parse::<usize>().ok()).unwrap_or(0);
+        match fields.first() {
+            Some(&"end") => samples.resize(number(1), 0),
+            Some(&who) if who == speaker => {
+                let (start, from, length) = (number(1), number(2), number(3));
+                samples.resize(start, 0);
+                samples.extend(data.get(from..from + length).unwrap_or_default().iter().map(|&byte| super::source::ulaw(byte)));
+            }
+            _ => {}
+        }
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_speak_in_turn_and_have_one_length() {
+        let (agent, customer) = (half(Role::Agent), half(Role::Customer));
+        assert_eq!(agent.len(), customer.len());
+        let seconds = agent.len() / RATE as usize;
+        assert!((20..40).contains(&seconds), "{seconds}");
+        let loud = |pcm: &[i16]| pcm.chunks(320).filter(|c| c.iter().any(|s| s.unsigned_abs() > 500)).count();
+        let both = agent.chunks(320).zip(customer.chunks(320));
+        let overlap = both.filter(|(a, c)| loud(a) + loud(c) == 2).count();
+        assert!(loud(&agent) > 300 && loud(&customer) > 300, "{} {}", loud(&agent), loud(&customer));
+        assert!((10..100).contains(&overlap), "frames of both at once: {overlap}");
+    }
+}
