@@ -41,11 +41,12 @@ struct Seat {
     recording: Option<hound::WavWriter<std::io::BufWriter<std::fs::File>>>,
 }
 
-/// What a leg's sound has to tell the signalling.
-pub(crate) type LegEvents = tokio::sync::mpsc::UnboundedSender<(u64, AudioEvent)>;
+/// What a leg's sound has to tell the signalling: call, seat, event.
+pub(crate) type LegEvents = tokio::sync::mpsc::UnboundedSender<(u64, u64, AudioEvent)>;
 
 /// The mix of one call.
 pub(crate) struct Bridge {
+    call: u64,
     seats: Vec<Seat>,
     next_seat: u64,
     frame: u64,
@@ -57,9 +58,9 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// A bridge that keeps `history_s` seconds of everything for observed audio, and records what
     /// each party receives as `NAME.wav` into a folder, if there is one.
-    pub(crate) fn new(history_s: u32, record_to: Option<PathBuf>, events: LegEvents) -> Bridge {
+    pub(crate) fn new(call: u64, history_s: u32, record_to: Option<PathBuf>, events: LegEvents) -> Bridge {
         let history_samples = (history_s * observed::RATE) as usize;
-        Bridge { seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events }
+        Bridge { call, seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events }
     }
 
     /// Seats a party; the measurement begins anew, since the company is another.
@@ -147,7 +148,7 @@ impl Bridge {
                     seat.said = leg.tick(due);
                     while let Some(event) = leg.poll_event() {
                         // Nobody listens when the centre is stopping.
-                        let _ = self.events.send((seat.id, event));
+                        let _ = self.events.send((self.call, seat.id, event));
                     }
                 }
             }
@@ -232,6 +233,15 @@ impl Bridge {
         let seat = self.seats.iter().find(|s| s.name == listener)?;
         let said = self.seats.iter().filter(|s| s.id != seat.id).map(|s| (s.name.clone(), s.said_history.to_vec())).collect();
         Some((seat.role, seat.received_history.to_vec(), said))
+    }
+
+    /// Completes the WAV files.
+    pub(crate) fn finish_recordings(&mut self) {
+        for seat in &mut self.seats {
+            if let Some(Err(e)) = seat.recording.take().map(hound::WavWriter::finalize) {
+                log::warn!("the recording of {} is incomplete: {e}", seat.name);
+            }
+        }
     }
 
     /// Level of what each party says and receives in this frame, dBFS: for meters.

@@ -292,7 +292,13 @@ impl Phone {
 
     fn open_leg(&mut self, id: u64, call: u64, key: CallKey) {
         let config = MediaConfig { local_address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ..MediaConfig::default() };
-        let (transport, ends) = monipy_core::media::transport(config);
+        let (transport, ends) = match monipy_core::media::open(config) {
+            Ok(opened) => opened,
+            Err(e) => {
+                self.centre.timeline.note("failed", Some(call), Some(id), format!("no media: {e}"));
+                return;
+            }
+        };
         let own = self.own.clone();
         let mut events = ends.events;
         tokio::spawn(async move {
