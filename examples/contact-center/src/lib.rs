@@ -4,12 +4,64 @@
 //! agents and customers talk in calls that it holds itself, supervisors register at it and are
 //! barged into those calls, and it measures in the audio who heard whom.
 //!
-//! - [`party`]: who takes part in a call and what they sound like.
-//! - [`mode`]: listen, whisper, barge.
+//! ```no_run
+//! # async fn test() -> contact_center::Result<()> {
+//! use contact_center::{ContactCenter, Mode, Party};
+//! use std::time::Duration;
+//!
+//! let centre = ContactCenter::builder().start().await?;
+//! let call = centre.call(Party::agent("agent").tone(440.0), Party::customer("customer").tone(1000.0))?;
+//! // ... a phone logs in at centre.ws_url() as "supervisor" with the password "secret" ...
+//! centre.wait_registered("supervisor", Duration::from_secs(5)).await?;
+//! let leg = call.barge("supervisor", Mode::Listen)?;
+//! leg.wait_media(Duration::from_secs(5)).await?;
+//! call.wait_heard("supervisor", &["agent", "customer"], Duration::from_secs(5)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`ContactCenter`], [`Builder`]: a centre that runs; [`CallHandle`], [`LegHandle`]: a call and a
+//!   supervisor's leg of it.
+//! - [`Party`], [`Sound`], [`Mode`]: who talks, what it sounds like, who is heard by whom.
+//! - [`Audibility`]: who heard whom, in dB.
+//! - [`Misbehaviour`]: what goes wrong, by name.
+//! - [`LadderEntry`], [`TimelineEntry`]: what went over the wire, and what happened.
+//!
+//! The centre has a runtime and a media thread of its own, so that it works in any test, async or
+//! not, and keeps time while the test blocks. Dropping it stops everything.
+//!
+//! It is a tool for tests and demonstrations, not a server for the open network: a phone that knows
+//! another's instance id may take its place.
 #![forbid(unsafe_code)]
 
-pub mod mode;
-pub mod party;
+mod audibility;
+mod calls;
+mod centre;
+mod error;
+mod handles;
+mod http;
+mod ladder;
+mod legs;
+mod misbehaviour;
+mod mix;
+mod mode;
+mod party;
+mod registrar;
+mod signalling;
+mod state;
+mod timeline;
+mod tls;
 
+pub use audibility::{Audibility, EarReport, Heard};
+pub use calls::{CallInfo, Level, PartyInfo};
+pub use centre::{Builder, ContactCenter, Credentials, Dialect, Endpoints, TimelineEvents};
+pub use error::{CentreError, ErrorKind, Result};
+pub use handles::{CallHandle, LegHandle};
+pub use ladder::{LadderEntry, Way};
+pub use misbehaviour::{MISBEHAVIOURS, Misbehaviour, MisbehaviourSpec, Standing};
+pub use mix::clock::ClockFigures;
+pub use mix::impair::Impairment;
 pub use mode::Mode;
 pub use party::{Party, Role, Sound};
+pub use state::{CallLabels, LegEnd, LegInfo, LegStage};
+pub use timeline::TimelineEntry;

@@ -1,5 +1,118 @@
 //! The contact centre as a program.
-fn main() -> std::process::ExitCode {
-    eprintln!("contact-center: the server is not in this build yet");
-    std::process::ExitCode::FAILURE
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use clap::Parser;
+use cli::Options;
+use contact_center::{ContactCenter, TimelineEntry};
+use std::collections::HashSet;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let centre = match options.start().await {
+        Ok(centre) => centre,
+        Err(e) => {
+            eprintln!("contact-center: {e}");
+            return ExitCode::from(2);
+        }
+    };
+    announce(&options, &centre);
+    tokio::select! {
+        () = centre.stop_requested() => {}
+        () = run(&options, &centre) => {}
+        () = standard_input_ends(), if options.exit_with_stdin => {}
+        () = signalled() => {}
+        () = tokio::time::sleep(duration(&options)), if options.duration.is_some() => {}
+    }
+    centre.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn duration(options: &Options) -> Duration {
+    options.duration.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default()
+}
+
+fn announce(options: &Options, centre: &ContactCenter) {
+    if options.json {
+        say(&centre.announcement());
+        return;
+    }
+    let mut text = String::new();
+    text.push_str(&format!("SIP      {}\n         {}   CA file: {}\n", centre.ws_url(), centre.wss_url(), centre.ca_file().display()));
+    for c in centre.credentials() {
+        text.push_str(&format!("login    id {}   password {}\n", c.id, c.password));
+    }
+    text.push_str(&format!("control  {}\n", centre.http_url()));
+    for call in centre.calls() {
+        if let Ok(info) = call.info() {
+            let parties: Vec<String> = info.parties.iter().map(|p| format!("{} ({})", p.name, p.sound)).collect();
+            text.push_str(&format!("call {}   {}\n", info.id, parties.join(" and ")));
+            text.push_str(&format!("barge    curl -d '{{\"mode\": \"{}\"}}' {}/calls/{}/barge\n", options.mode, centre.http_url(), info.id));
+        }
+    }
+    say(text.trim_end());
+}
+
+/// Prints a line. A reader that is gone does not matter: what counts is standard input.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Prints what happens, and barges when asked to. Ends when the centre does.
+async fn run(options: &Options, centre: &ContactCenter) {
+    let mut events = centre.events();
+    let mut barging = HashSet::new();
+    while let Some(entry) = events.next().await {
+        print(options, &entry);
+        let Some(after) = options.barge_after() else { continue };
+        match entry.kind {
+            "registered" if barging.insert(entry.text.clone()) => {}
+            "unregistered" => {
+                barging.remove(&entry.text);
+                continue;
+            }
+            _ => continue,
+        }
+        tokio::time::sleep(after).await;
+        if let Some(call) = centre.calls().first()
+            && let Err(e) = call.barge(&entry.text, options.mode)
+        {
+            eprintln!("contact-center: {e}");
+        }
+    }
+}
+
+fn print(options: &Options, entry: &TimelineEntry) {
+    if options.json {
+        say(&serde_json::to_string(entry).unwrap_or_default());
+    } else {
+        say(&format!("{:>9.3} s  {:<13} {}", entry.at_ms / 1000.0, entry.kind, entry.text));
+    }
+}
+
+async fn standard_input_ends() {
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 1024];
+    while matches!(input.read(&mut buffer).await, Ok(n) if n > 0) {}
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut term), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without handlers the signals end the program as they always did.
+        _ => std::future::pending().await,
+    }
 }

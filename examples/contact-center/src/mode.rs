@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How a supervisor takes part in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Hears everybody, is heard by nobody.
     Listen,

@@ -163,10 +163,15 @@ pub(crate) enum Line {
     Dropped(u64),
 }
 
+/// Waits until the centre stops.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The sender lives in the centre, which whoever waits holds. What is borrowed is let go here.
+    drop(stop.wait_for(|s| *s).await);
+}
+
 /// The centre, shared by everything that runs in it.
 pub(crate) struct Centre {
-    pub(crate) start: Instant,
-    pub(crate) book: Mutex<Book>,
+    book: Mutex<Book>,
     version: watch::Sender<u64>,
     pub(crate) ladder: Ladder,
     pub(crate) timeline: Timeline,
@@ -184,6 +189,7 @@ pub(crate) struct Centre {
     /// Until when the doors are shut.
     pub(crate) shut_until: watch::Sender<Option<Instant>>,
     pub(crate) stop: watch::Sender<bool>,
+    pub(crate) stop_requested: watch::Sender<bool>,
     pub(crate) connections: std::sync::atomic::AtomicU64,
 }
 
@@ -204,7 +210,6 @@ impl Centre {
     pub(crate) fn new(parts: CentreParts) -> Arc<Centre> {
         let start = Instant::now();
         Arc::new(Centre {
-            start,
             book: Mutex::new(Book { accounts: parts.accounts, ..Book::default() }),
             version: watch::Sender::new(0),
             ladder: Ladder::new(start),
@@ -222,6 +227,7 @@ impl Centre {
             line: watch::Sender::new(Line::Open),
             shut_until: watch::Sender::new(None),
             stop: watch::Sender::new(false),
+            stop_requested: watch::Sender::new(false),
             connections: std::sync::atomic::AtomicU64::new(0),
         })
     }
@@ -235,11 +241,6 @@ impl Centre {
         let result = change(&mut self.book());
         self.version.send_modify(|v| *v += 1);
         result
-    }
-
-    /// Wakes whoever waits, for a change that is not in the book (a level, a key).
-    pub(crate) fn nudge(&self) {
-        self.version.send_modify(|v| *v += 1);
     }
 
     /// Waits until the book gives a value; what is waited for is said when the time is up. Works

@@ -9,13 +9,10 @@
 //! - `report`: the matrix, for people and for assertions.
 //! - `observed`: the same measurement for audio that was received outside of the centre (what a
 //!   real supervisor heard), aligned with what was sent.
-//! - `tone`: level of a sine within audio.
 
 pub(crate) mod ear;
 pub(crate) mod observed;
 mod report;
 mod solve;
-mod tone;
 
 pub use report::{Audibility, EarReport, Heard};
-pub use tone::tone_level;

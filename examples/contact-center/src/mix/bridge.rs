@@ -5,10 +5,12 @@ use super::source::Source;
 use super::{FRAME, Frame, RATE};
 use crate::audibility::ear::{Ear, Said};
 use crate::audibility::observed::{self, History};
-use crate::audibility::{EarReport, tone_level};
+use crate::audibility::EarReport;
 use crate::mode::Mode;
 use crate::party::Role;
-use monipy_core::audio::AudioEvent;
+use monipy_core::audio::mixer::Mixer;
+use monipy_core::audio::wav::WavFile;
+use monipy_core::audio::{AudioEvent, level, tone};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -38,7 +40,7 @@ struct Seat {
     kept: VecDeque<i16>,
     said_history: History,
     received_history: History,
-    recording: Option<hound::WavWriter<std::io::BufWriter<std::fs::File>>>,
+    recording: Option<WavFile>,
 }
 
 /// What a leg's sound has to tell the signalling: call, seat, event.
@@ -53,6 +55,8 @@ pub(crate) struct Bridge {
     history_samples: usize,
     record_to: Option<PathBuf>,
     events: LegEvents,
+    mixer: Mixer,
+    mixed: Vec<i16>,
 }
 
 impl Bridge {
@@ -60,7 +64,7 @@ impl Bridge {
     /// each party receives as `NAME.wav` into a folder, if there is one.
     pub(crate) fn new(call: u64, history_s: u32, record_to: Option<PathBuf>, events: LegEvents) -> Bridge {
         let history_samples = (history_s * observed::RATE) as usize;
-        Bridge { call, seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events }
+        Bridge { call, seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events, mixer: Mixer::default(), mixed: Vec::new() }
     }
 
     /// Seats a party; the measurement begins anew, since the company is another.
@@ -68,9 +72,8 @@ impl Bridge {
         let id = self.next_seat;
         self.next_seat += 1;
         let recording = self.record_to.as_ref().and_then(|folder| {
-            let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
             let path = folder.join(format!("{id}-{}-hears.wav", file_name(name)));
-            hound::WavWriter::create(&path, spec).map_err(|e| log::warn!("{} is not recorded: {e}", path.display())).ok()
+            WavFile::create(&path, 1, RATE).map_err(|e| log::warn!("{} is not recorded: {e}", path.display())).ok()
         });
         self.seats.push(Seat {
             id,
@@ -156,6 +159,8 @@ impl Bridge {
         }
         for listener in 0..self.seats.len() {
             let received = self.mix_for(listener);
+            // The ear is taken out for the moment, since it listens to its neighbours.
+            let mut ear = std::mem::replace(&mut self.seats[listener].ear, Ear::new(RATE));
             let said: Vec<Said<'_>> = self
                 .seats
                 .iter()
@@ -163,8 +168,6 @@ impl Bridge {
                 .filter(|(speaker, _)| *speaker != listener)
                 .map(|(_, s)| Said { seat: s.id, name: &s.name, pcm: &s.said })
                 .collect();
-            // The ear is taken out for the moment, since it listens to its neighbours.
-            let mut ear = std::mem::replace(&mut self.seats[listener].ear, Ear::new(RATE));
             ear.listen(&received, &said);
             let seat = &mut self.seats[listener];
             seat.ear = ear;
@@ -176,37 +179,35 @@ impl Bridge {
             seat.kept.drain(..overflow);
             seat.kept.extend(seat.received);
             seat.received_history.push_48k(&seat.received);
-            if let Some(recording) = &mut seat.recording {
-                let written = seat.received.iter().try_for_each(|&s| recording.write_sample(s));
-                if let Err(e) = written {
-                    log::warn!("the recording of {} ends: {e}", seat.name);
-                    seat.recording = None;
-                }
+            if let Some(recording) = &mut seat.recording
+                && let Err(e) = recording.write(&seat.received)
+            {
+                log::warn!("the recording of {} ends: {e}", seat.name);
+                seat.recording = None;
             }
         }
         self.frame += 1;
     }
 
     /// What the party at `listener` receives of the others now.
-    fn mix_for(&self, listener: usize) -> Frame {
+    fn mix_for(&mut self, listener: usize) -> Frame {
         let ear = &self.seats[listener];
         if let Voice::Leg(leg, _) = &ear.voice
             && leg.impairment().silence
         {
             return [0; FRAME];
         }
-        let mut sum = [0i32; FRAME];
+        self.mixer.begin(FRAME);
         for (speaker, seat) in self.seats.iter().enumerate() {
-            if speaker == listener || !may_hear(ear.role, seat) {
-                continue;
-            }
-            for (total, &sample) in sum.iter_mut().zip(&seat.said) {
-                *total += i32::from(sample);
+            if speaker != listener && may_hear(ear.role, seat) {
+                self.mixer.add(&seat.said);
             }
         }
+        self.mixed.clear();
+        self.mixer.finish(&mut self.mixed);
         let mut mix = [0; FRAME];
-        for (to, total) in mix.iter_mut().zip(sum) {
-            *to = total.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+        for (to, from) in mix.iter_mut().zip(&self.mixed) {
+            *to = *from;
         }
         mix
     }
@@ -224,7 +225,7 @@ impl Bridge {
     /// Level in dBFS of a sine in what a party received in the last second; `None`: no such party.
     pub(crate) fn tone(&mut self, listener: &str, hz: f64) -> Option<f64> {
         let seat = self.seats.iter_mut().find(|s| s.name == listener)?;
-        Some(tone_level(seat.kept.make_contiguous(), RATE, hz))
+        Some(f64::from(tone::measure(seat.kept.make_contiguous(), RATE, hz).level_dbfs))
     }
 
     /// What is needed to explain audio that `listener` received outside: its role, the mix that was
@@ -238,7 +239,7 @@ impl Bridge {
     /// Completes the WAV files.
     pub(crate) fn finish_recordings(&mut self) {
         for seat in &mut self.seats {
-            if let Some(Err(e)) = seat.recording.take().map(hound::WavWriter::finalize) {
+            if let Some(Err(e)) = seat.recording.take().map(WavFile::finish) {
                 log::warn!("the recording of {} is incomplete: {e}", seat.name);
             }
         }
@@ -246,7 +247,7 @@ impl Bridge {
 
     /// Level of what each party says and receives in this frame, dBFS: for meters.
     pub(crate) fn levels(&self) -> Vec<(String, f64, f64)> {
-        self.seats.iter().map(|s| (s.name.clone(), level(&s.said), level(&s.received))).collect()
+        self.seats.iter().map(|s| (s.name.clone(), f64::from(level::dbfs(&s.said)), f64::from(level::dbfs(&s.received)))).collect()
     }
 }
 
@@ -257,11 +258,6 @@ fn may_hear(listener: Role, speaker: &Seat) -> bool {
         Voice::Script(_) => true,
         Voice::Leg(_, mode) => mode.heard_by(listener),
     }
-}
-
-fn level(pcm: &[i16]) -> f64 {
-    let mean = crate::audibility::ear::inner(pcm, pcm) / pcm.len() as f64;
-    if mean > 2e-13 { 10.0 * mean.log10() } else { -127.0 }
 }
 
 fn file_name(name: &str) -> String {

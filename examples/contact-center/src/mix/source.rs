@@ -2,19 +2,20 @@
 
 use super::{FRAME, Frame, RATE, speech};
 use crate::party::{Role, Sound};
-use std::f64::consts::TAU;
+use monipy_core::audio::resample::Resampler;
+use monipy_core::audio::tone::ToneGenerator;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Amplitude of a tone: -20 dBFS RMS.
-const TONE_AMPLITUDE: f64 = 32_768.0 * 0.1 * std::f64::consts::SQRT_2;
+/// Peak of a tone: -20 dBFS RMS.
+const TONE_AMPLITUDE: i16 = 4634;
 /// Longest recording taken, seconds.
 const LONGEST_SECONDS: usize = 600;
 
 /// A sound that goes on for ever.
 pub(crate) enum Source {
     Silence,
-    Tone { hz: f64 },
+    Tone(ToneGenerator),
     Pcm(Arc<[i16]>),
 }
 
@@ -26,7 +27,7 @@ impl Source {
     pub(crate) fn new(sound: &Sound, role: Role) -> Result<Source, String> {
         match sound {
             Sound::Silence => Ok(Source::Silence),
-            Sound::Tone(hz) if (20.0..=20_000.0).contains(hz) => Ok(Source::Tone { hz: *hz }),
+            Sound::Tone(hz) if (20.0..=20_000.0).contains(hz) => Ok(Source::Tone(ToneGenerator::new(*hz, RATE, TONE_AMPLITUDE))),
             Sound::Tone(hz) => Err(format!("a tone of {hz} Hz; it accepts 20 to 20000 Hz")),
             Sound::Speech => Ok(Source::Pcm(speech_at_rate(role))),
             Sound::Pcm { sample_rate, samples } => Ok(Source::Pcm(at_rate(samples, *sample_rate)?)),
@@ -34,18 +35,12 @@ impl Source {
         }
     }
 
-    /// Writes frame number `frame` of the call.
-    pub(crate) fn fill(&self, frame: u64, pcm: &mut Frame) {
+    /// Writes frame number `frame` of the call; frames are asked for in order.
+    pub(crate) fn fill(&mut self, frame: u64, pcm: &mut Frame) {
         let start = frame * FRAME as u64;
         match self {
             Source::Silence => pcm.fill(0),
-            Source::Tone { hz } => {
-                let step = hz / f64::from(RATE);
-                for (n, sample) in (start..).zip(pcm.iter_mut()) {
-                    // The fraction of a turn is taken first, so that hours in the sine is as pure as at first.
-                    *sample = (TONE_AMPLITUDE * (TAU * (n as f64 * step).fract()).sin()).round() as i16;
-                }
-            }
+            Source::Tone(tone) => tone.fill(pcm),
             Source::Pcm(samples) if samples.is_empty() => pcm.fill(0),
             Source::Pcm(samples) => {
                 let mut at = (start % samples.len() as u64) as usize;
@@ -91,4 +86,14 @@ fn read_wav(path: &Path) -> Result<Source, String> {
         }
     };
     at_rate(&samples.map_err(failed)?, spec.sample_rate).map(Source::Pcm).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Samples of any rate from 8 to 48 kHz at the centre's.
+fn at_rate(samples: &[i16], sample_rate: u32) -> Result<Arc<[i16]>, String> {
+    if !(8000..=48_000).contains(&sample_rate) || samples.len() > LONGEST_SECONDS * sample_rate as usize {
+        return Err(format!("{sample_rate} Hz, {} samples; it accepts 8000 to 48000 Hz and ten minutes at most", samples.len()));
+    }
+    let mut out = Vec::with_capacity((samples.len() as u64 * u64::from(RATE) / u64::from(sample_rate)) as usize + FRAME);
+    Resampler::new(sample_rate, RATE).process(samples, &mut out);
+    Ok(out.into())
 }

@@ -1,6 +1,7 @@
 //! The recorded dialogue of `speech/`: two halves of one length that fit each other turn by turn.
 
 use crate::party::Role;
+use monipy_core::audio::g711::MULAW_TO_LINEAR;
 use std::sync::{Arc, OnceLock};
 
 /// Rate of the recording, Hz.
@@ -43,7 +44,7 @@ fn read_half(turns: &str, speaker: &str, data: &[u8]) -> Vec<i16> {
             Some(&who) if who == speaker => {
                 let (start, from, length) = (number(1), number(2), number(3));
                 samples.resize(start, 0);
-                samples.extend(data.get(from..from + length).unwrap_or_default().iter().map(|&byte| super::source::ulaw(byte)));
+                samples.extend(data.get(from..from + length).unwrap_or_default().iter().map(|&byte| MULAW_TO_LINEAR[usize::from(byte)]));
             }
             _ => {}
         }

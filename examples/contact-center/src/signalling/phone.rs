@@ -9,7 +9,7 @@ use crate::mix::bridge::Voice;
 use crate::mix::leg_audio::LegAudio;
 use crate::mode::Mode;
 use crate::party::Role;
-use crate::state::{Book, Centre, LegEnd, LegInfo, LegStage, Registration};
+use crate::state::{Book, Centre, LegEnd, LegInfo, LegStage, Registration, stopped};
 use monipy_core::audio::AudioEvent;
 use monipy_core::media::{MediaConfig, MediaDirection, MediaEvent, MediaTransport, OfferError, OfferKind, RtpReceiver, RtpSender};
 use monipy_core::sip::ua::{
@@ -142,7 +142,7 @@ impl Phone {
                     None => break,
                 },
                 () = tokio::time::sleep_until(due.into()) => self.feed(Input::Tick),
-                _ = stop.wait_for(|s| *s) => break,
+                () = stopped(&mut stop) => break,
             }
         }
         for (_, leg) in self.legs.drain() {

@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::phone::PhoneInput;
-use crate::state::{Centre, Line};
+use crate::state::{Centre, Line, stopped};
 use futures_util::{SinkExt, StreamExt};
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub(crate) async fn listen(
             tokio::select! {
                 () = tokio::time::sleep_until(until.into()) => {}
                 _ = shut.changed() => {}
-                _ = stop.wait_for(|s| *s) => return Ok(()),
+                () = stopped(&mut stop) => return Ok(()),
             }
             continue;
         }
@@ -74,7 +74,7 @@ pub(crate) async fn listen(
                 }
             },
             _ = shut.changed() => {}
-            _ = stop.wait_for(|s| *s) => return Ok(()),
+            () = stopped(&mut stop) => return Ok(()),
         }
     }
 }
@@ -153,14 +153,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 // Nothing is read, written or closed: a peer that has lost its network.
                 tokio::select! {
                     _ = line.changed() => continue,
-                    _ = stop.wait_for(|s| *s) => break "the centre stops".to_owned(),
+                    () = stopped(&mut stop) => break "the centre stops".to_owned(),
                 }
             }
             _ => {}
         }
         tokio::select! {
             _ = line.changed() => {}
-            _ = stop.wait_for(|s| *s) => {
+            () = stopped(&mut stop) => {
                 let _ = socket.close(None).await;
                 break "the centre stops".to_owned();
             }
