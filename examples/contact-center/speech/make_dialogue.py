@@ -9,7 +9,11 @@ import tempfile
 import wave
 
 RATE = 16_000
-VOICES = {"agent": ["-v", "en-gb-x-rp+f2", "-s", "160", "-p", "55"], "customer": ["-v", "en-us+m3", "-s", "155", "-p", "35"]}
+VOICES = {
+    "agent": ["-v", "en-gb-x-rp+f2", "-s", "160", "-p", "55"],
+    "customer": ["-v", "en-us+m3", "-s", "155", "-p", "35"],
+    "supervisor": ["-v", "en-gb-scotland+f4", "-s", "165", "-p", "45"],
+}
 # speaker, milliseconds after the end of the turn before (negative: they overlap), words
 TURNS = [
     ("agent", 300, "Thank you for calling Northwind Travel, this is Anna. How can I help?"),
@@ -21,6 +25,8 @@ TURNS = [
     ("customer", 500, "Thank you, Anna. That was quick."),
 ]
 TAIL_MS = 700
+# What the supervisor of the demo says; not part of the dialogue.
+INTERJECTION = "Hello to you both, this is Maria. The refund is approved."
 
 
 def speak(voice, words):
@@ -80,6 +86,10 @@ def main():
         rows.append((speaker, start, len(data), len(turn), words))
         data += bytes(ulaw(s) for s in turn)
         end = max(end, start + len(turn))
+    rate, samples = speak(VOICES["supervisor"], INTERJECTION)
+    turn = normalised(trimmed(resample(samples, rate)))
+    rows.append(("supervisor", 0, len(data), len(turn), INTERJECTION))
+    data += bytes(ulaw(s) for s in turn)
     total = end + TAIL_MS * RATE // 1000
     fmt = struct.pack("<HHIIHHH", 7, 1, RATE, RATE, 1, 8, 0)
     body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"fact" + struct.pack("<II", 4, len(data))

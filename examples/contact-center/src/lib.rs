@@ -22,7 +22,8 @@
 //!
 //! - [`ContactCenter`], [`Builder`]: a centre that runs; [`CallHandle`], [`LegHandle`]: a call and a
 //!   supervisor's leg of it.
-//! - [`Party`], [`Sound`], [`Mode`]: who talks, what it sounds like, who is heard by whom.
+//! - [`Party`], [`Sound`], [`Mode`]: who talks, what it sounds like, who is heard by whom;
+//!   [`recorded_speech`] for a supervisor who has something to say.
 //! - [`Audibility`]: who heard whom, in dB.
 //! - [`Misbehaviour`]: what goes wrong, by name.
 //! - [`LadderEntry`], [`TimelineEntry`]: what went over the wire, and what happened.
@@ -61,6 +62,7 @@ pub use ladder::{LadderEntry, Way};
 pub use misbehaviour::{MISBEHAVIOURS, Misbehaviour, MisbehaviourSpec, Standing};
 pub use mix::clock::ClockFigures;
 pub use mix::impair::Impairment;
+pub use mix::speech::recorded_speech;
 pub use mode::Mode;
 pub use party::{Party, Role, Sound};
 pub use state::{CallLabels, LegEnd, LegInfo, LegStage};

@@ -13,7 +13,7 @@ pub(crate) mod clock;
 pub(crate) mod impair;
 pub(crate) mod leg_audio;
 pub(crate) mod source;
-mod speech;
+pub(crate) mod speech;
 
 /// Rate inside the centre, Hz.
 pub(crate) const RATE: u32 = 48_000;

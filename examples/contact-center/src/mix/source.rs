@@ -61,7 +61,7 @@ fn speech_at_rate(role: Role) -> Arc<[i16]> {
     static CACHE: OnceLock<Mutex<[Option<Arc<[i16]>>; 2]>> = OnceLock::new();
     let mut cache = CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     cache[usize::from(role != Role::Agent)]
-        .get_or_insert_with(|| at_rate(&speech::half(role), speech::RATE).unwrap_or_else(|_| Arc::new([])))
+        .get_or_insert_with(|| at_rate(&speech::recorded_speech(role), speech::RATE).unwrap_or_else(|_| Arc::new([])))
         .clone()
 }
 

@@ -1,4 +1,5 @@
-//! The recorded dialogue of `speech/`: two halves of one length that fit each other turn by turn.
+//! The recorded dialogue of `speech/`: two halves of one length that fit each other turn by turn, and
+//! what a supervisor may say to them.
 
 use crate::party::Role;
 use monipy_core::audio::g711::MULAW_TO_LINEAR;
@@ -10,14 +11,20 @@ pub(super) const RATE: u32 = 16_000;
 static WAV: &[u8] = include_bytes!("../../speech/dialogue.wav");
 static TURNS: &str = include_str!("../../speech/dialogue.tsv");
 
-/// The half of the dialogue that a party of this role speaks, at [`RATE`].
-pub(super) fn half(role: Role) -> Arc<[i16]> {
-    static HALVES: OnceLock<[Arc<[i16]>; 2]> = OnceLock::new();
-    let halves = HALVES.get_or_init(|| {
+/// What a party of this role says in the recorded dialogue, mono at 16 kHz: the agent and the
+/// customer 28 s that fit each other turn by turn, the supervisor a sentence of its own.
+#[must_use]
+pub fn recorded_speech(role: Role) -> Arc<[i16]> {
+    static PARTS: OnceLock<[Arc<[i16]>; 3]> = OnceLock::new();
+    let [agent, customer, supervisor] = PARTS.get_or_init(|| {
         let data = ulaw_data(WAV);
-        ["agent", "customer"].map(|speaker| read_half(TURNS, speaker, data).into())
+        [Role::Agent, Role::Customer, Role::Supervisor].map(|role| read_part(TURNS, role, data).into())
     });
-    halves[usize::from(role != Role::Agent)].clone()
+    match role {
+        Role::Agent => agent.clone(),
+        Role::Customer => customer.clone(),
+        Role::Supervisor => supervisor.clone(),
+    }
 }
 
 /// The `data` chunk of a WAV file that is known to be G.711 mu-law, mono.
@@ -34,14 +41,14 @@ fn ulaw_data(wav: &[u8]) -> &[u8] {
 }
 
 /// Lays the turns of one speaker out over the length of the dialogue.
-fn read_half(turns: &str, speaker: &str, data: &[u8]) -> Vec<i16> {
+fn read_part(turns: &str, role: Role, data: &[u8]) -> Vec<i16> {
     let mut samples = Vec::new();
     for line in turns.lines().filter(|l| !l.starts_with('#')) {
         let fields: Vec<&str> = line.split('\t').collect();
         let number = |i: usize| fields.get(i).and_then(|f| f.parse::<usize>().ok()).unwrap_or(0);
         match fields.first() {
-            Some(&"end") => samples.resize(number(1), 0),
-            Some(&who) if who == speaker => {
+            Some(&"end") if role != Role::Supervisor => samples.resize(number(1), 0),
+            Some(&who) if who == role.as_str() => {
                 let (start, from, length) = (number(1), number(2), number(3));
                 samples.resize(start, 0);
                 samples.extend(data.get(from..from + length).unwrap_or_default().iter().map(|&byte| MULAW_TO_LINEAR[usize::from(byte)]));
@@ -58,7 +65,7 @@ mod tests {
 
     #[test]
     fn both_halves_speak_in_turn_and_have_one_length() {
-        let (agent, customer) = (half(Role::Agent), half(Role::Customer));
+        let (agent, customer) = (recorded_speech(Role::Agent), recorded_speech(Role::Customer));
         assert_eq!(agent.len(), customer.len());
         let seconds = agent.len() / RATE as usize;
         assert!((20..40).contains(&seconds), "{seconds}");
@@ -67,5 +74,6 @@ mod tests {
         let overlap = both.filter(|(a, c)| loud(a) + loud(c) == 2).count();
         assert!(loud(&agent) > 300 && loud(&customer) > 300, "{} {}", loud(&agent), loud(&customer));
         assert!((10..100).contains(&overlap), "frames of both at once: {overlap}");
+        assert!((100..300).contains(&loud(&recorded_speech(Role::Supervisor))));
     }
 }

@@ -1,0 +1,177 @@
+//! The program as a child process with HTTP control, as test suites in other languages use it.
+
+use crate::support::{SOON, expect};
+use contact_center::MISBEHAVIOURS;
+use monipy_core::config::{AudioMode, Config};
+use monipy_core::event::EventKind;
+use monipy_core::{CallId, Supervisor};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+struct Program {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<Value>,
+    about: Value,
+}
+
+async fn start(arguments: &[&str]) -> Program {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_contact-center"))
+        .args(["--json", "--exit-with-stdin"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (tell, mut lines) = mpsc::unbounded_channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stdout.lines() {
+            let line = line.unwrap();
+            // The test may have seen enough.
+            let _ = tell.send(serde_json::from_str::<Value>(&line).unwrap_or_else(|e| panic!("{line}: {e}")));
+        }
+    });
+    let about = lines.recv().await.unwrap();
+    Program { child, lines, about }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended by itself in the tests that ask for that.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    fn text(&self, key: &str) -> &str {
+        self.about[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.about))
+    }
+
+    /// Waits until it has ended by itself; whether it says that all was well.
+    async fn ended(&mut self) -> bool {
+        let ended = async {
+            // Its standard output ends with it.
+            while self.lines.recv().await.is_some() {}
+        };
+        tokio::time::timeout(SOON, ended).await.expect("it stops");
+        self.child.wait().unwrap().success()
+    }
+
+    /// One request to the control; the status and the body.
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let address = self.text("http").trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap();
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, b)| b);
+        (status, serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)))
+    }
+
+    async fn good(&self, method: &str, path: &str, body: &str) -> Value {
+        let (status, value) = self.ask(method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {value}");
+        value
+    }
+}
+
+#[tokio::test]
+async fn a_whole_call_by_http_alone() {
+    let mut program = start(&["--no-call"]).await;
+    let config = Config {
+        server: program.text("ws").to_owned(),
+        ice_servers: Vec::new(),
+        audio_mode: AudioMode::Application,
+        local_address: Some([127, 0, 0, 1].into()),
+        ..Config::default()
+    };
+    let supervisor = Supervisor::new(config).unwrap();
+    let mut events = supervisor.events();
+    let (id, password) = (&program.about["credentials"][0]["id"], &program.about["credentials"][0]["password"]);
+    supervisor.login(id.as_str().unwrap(), password.as_str().unwrap()).await.unwrap();
+    program.good("GET", "/supervisors/supervisor?wait=registered", "").await;
+
+    let call = program.good("POST", "/calls", r#"{"agent": {"sound": "tone:440"}, "customer": {"sound": "tone:1000"}}"#).await;
+    let call = call["id"].as_u64().unwrap();
+    let leg = program.good("POST", &format!("/calls/{call}/barge"), r#"{"mode": "listen"}"#).await["id"].as_u64().unwrap();
+    program.good("GET", &format!("/legs/{leg}?wait=ringing"), "").await;
+    expect(&mut events, EventKind::Ringing).await;
+    supervisor.answer(CallId::CURRENT).await.unwrap();
+    program.good("GET", &format!("/legs/{leg}?wait=media&timeout_ms=15000"), "").await;
+    let heard = program.good("GET", &format!("/calls/{call}/audibility?listener=supervisor&heard=agent,customer&timeout_ms=15000"), "").await;
+    assert_eq!(heard["heard"]["supervisor"], json!(["agent", "customer"]), "{heard}");
+    assert_eq!(heard["heard"]["agent"], json!(["customer"]), "{heard}");
+    let tone = program.good("GET", &format!("/calls/{call}/tone?listener=agent&hz=1000"), "").await;
+    assert!(tone["level_dbfs"].as_f64().unwrap() > -30.0, "{tone}");
+    let switched = program.good("POST", &format!("/legs/{leg}/mode"), r#"{"mode": "whisper"}"#).await;
+    assert_eq!(switched["mode"], "whisper");
+    program.good("POST", &format!("/legs/{leg}/dtmf"), r#"{"digits": "1"}"#).await;
+    expect(&mut events, EventKind::Dtmf).await;
+    program.good("DELETE", &format!("/legs/{leg}"), "").await;
+    expect(&mut events, EventKind::Ended).await;
+    program.good("GET", &format!("/legs/{leg}?wait=ended"), "").await;
+    program.good("DELETE", &format!("/calls/{call}"), "").await;
+    let status = program.good("GET", "/status", "").await;
+    assert_eq!((&status["calls"], &status["supervisors"][0]["registered"]), (&json!([]), &json!(true)), "{status}");
+    let ladder = program.good("GET", "/ladder", "").await;
+    assert!(ladder.as_array().unwrap().iter().any(|m| m["start_line"].as_str().unwrap().starts_with("BYE ")));
+
+    program.good("POST", "/stop", "").await;
+    // Events were printed, one JSON object a line.
+    let mut kinds = Vec::new();
+    while let Some(line) = tokio::time::timeout(SOON, program.lines.recv()).await.expect("it stops") {
+        kinds.push(line["kind"].as_str().unwrap().to_owned());
+    }
+    assert!(kinds.iter().any(|k| k == "registered") && kinds.iter().any(|k| k == "media"), "{kinds:?}");
+    assert!(program.ended().await);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_its_status() {
+    let program = start(&[]).await;
+    let cases = [
+        ("GET", "/calls/999", "", 404, "no call 999"),
+        ("POST", "/calls", "{", 400, "the body"),
+        ("POST", "/calls", r#"{"agent": {"sound": "yodel"}}"#, 400, "is not a sound"),
+        ("POST", "/calls", r#"{"colour": 1}"#, 400, "colour"),
+        ("POST", "/calls/1/barge", r#"{"mode": "shout"}"#, 400, "is not a mode"),
+        ("POST", "/misbehaviours", r#"{"name": "sulk"}"#, 400, "is not a misbehaviour"),
+        ("DELETE", "/misbehaviours/glare", "", 404, "does not stand"),
+        ("GET", "/supervisors/supervisor?wait=registered&timeout_ms=50", "", 504, "registered"),
+        ("GET", "/nowhere", "", 404, "GET / lists"),
+    ];
+    for (method, path, body, status, words) in cases {
+        let (got, answer) = program.ask(method, path, body).await;
+        assert_eq!(got, status, "{method} {path} {body}: {answer}");
+        assert!(answer["error"].as_str().is_some_and(|e| e.contains(words)), "{method} {path}: {answer}");
+    }
+    let call = program.good("GET", "/calls", "").await[0]["id"].as_u64().unwrap();
+    let (status, answer) = program.ask("POST", &format!("/calls/{call}/barge"), "").await;
+    assert!(status == 409 && answer["error"].as_str().unwrap().contains("log in"), "{answer}");
+}
+
+#[tokio::test]
+async fn misbehaviours_are_listed_set_and_taken_back() {
+    let program = start(&["--misbehave", "unavailable:retry_after=7"]).await;
+    let list = program.good("GET", "/misbehaviours", "").await;
+    assert_eq!(list["known"].as_array().unwrap().len(), MISBEHAVIOURS.len());
+    assert_eq!(list["standing"][0]["retry_after"], 7, "{list}");
+    program.good("POST", "/misbehaviours", r#"{"name": "glare", "times": 2}"#).await;
+    program.good("DELETE", "/misbehaviours/unavailable", "").await;
+    let list = program.good("GET", "/misbehaviours", "").await;
+    assert_eq!(list["standing"], json!([{ "name": "glare", "times": 2 }]));
+}
+
+#[tokio::test]
+async fn it_ends_with_its_standard_input() {
+    let mut program = start(&[]).await;
+    drop(program.child.stdin.take());
+    assert!(program.ended().await);
+}
