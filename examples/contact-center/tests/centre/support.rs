@@ -8,10 +8,10 @@ use monipy_core::{CallId, Supervisor};
 use std::time::Duration;
 
 /// Nothing here takes longer, save on a machine that stands still.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A phone for a centre: application audio, loopback media, no STUN.
-pub fn config(centre: &ContactCenter) -> Config {
+pub(crate) fn config(centre: &ContactCenter) -> Config {
     Config {
         server: centre.ws_url().to_owned(),
         ice_servers: Vec::new(),
@@ -24,7 +24,7 @@ pub fn config(centre: &ContactCenter) -> Config {
 }
 
 /// The next event of this kind; events of other kinds are passed over. Panics when none comes.
-pub async fn expect(events: &mut EventStream, kind: EventKind) -> Event {
+pub(crate) async fn expect(events: &mut EventStream, kind: EventKind) -> Event {
     let mut seen = Vec::new();
     let wait = async {
         while let Some(event) = events.next().await {
@@ -42,7 +42,7 @@ pub async fn expect(events: &mut EventStream, kind: EventKind) -> Event {
 }
 
 /// A supervisor that has logged in.
-pub async fn logged_in(centre: &ContactCenter) -> (Supervisor, EventStream) {
+pub(crate) async fn logged_in(centre: &ContactCenter) -> (Supervisor, EventStream) {
     let supervisor = Supervisor::new(config(centre)).expect("the configuration holds");
     let events = supervisor.events();
     let outcome = supervisor.login("supervisor", "secret").await;
@@ -51,12 +51,12 @@ pub async fn logged_in(centre: &ContactCenter) -> (Supervisor, EventStream) {
 }
 
 /// A call of a 440 Hz agent and a 1 kHz customer.
-pub fn tones(centre: &ContactCenter) -> CallHandle {
+pub(crate) fn tones(centre: &ContactCenter) -> CallHandle {
     centre.call(Party::agent("agent").tone(440.0), Party::customer("customer").tone(1000.0)).expect("a call")
 }
 
 /// Barges the supervisor in and waits until sound flows on both sides.
-pub async fn barged(call: &CallHandle, supervisor: &Supervisor, events: &mut EventStream, mode: Mode) -> LegHandle {
+pub(crate) async fn barged(call: &CallHandle, supervisor: &Supervisor, events: &mut EventStream, mode: Mode) -> LegHandle {
     let leg = call.barge("supervisor", mode).expect("a leg");
     expect(events, EventKind::Ringing).await;
     let outcome = supervisor.answer(CallId::CURRENT).await;
