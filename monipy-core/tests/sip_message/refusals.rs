@@ -98,6 +98,7 @@ fn essential_headers_must_stand_once_and_be_sound() {
         ("From: <sip:b@b>;tag=1\r\n", "From: <sip:b@b>;tag=1\r\nf: <sip:c@c>;tag=1\r\n"),
         ("To: <sip:1001@a>\r\n", "To: \"open <sip:1001@a>\r\n"),
         ("Call-ID: c\r\n", "Call-ID: \r\n"),
+        ("Call-ID: c\r\n", "Call-ID: \"\\\0\"\r\n"),
         ("Call-ID: c\r\n", "Call-ID: c\r\ni: c\r\n"),
         ("CSeq: 7 OPTIONS\r\n", "CSeq: 7 INVITE\r\n"),
         ("CSeq: 7 OPTIONS\r\n", "CSeq: 4294967296 OPTIONS\r\n"),

@@ -210,7 +210,8 @@ impl Reader {
         };
         let via = via.and_then(|value| List::new(value.of(data)).next()).and_then(Via::parse).map(|via| ViaSpans::new(data, via));
         let (from, to) = (address(from), address(to));
-        let call_id = call_id.filter(|value| value.start < value.end);
+        // It names the call in answers, so it must come back as it is: no escaped NUL in here.
+        let call_id = call_id.filter(|value| value.start < value.end && !value.of(data).contains(&0));
         let cseq = cseq.and_then(|value| read_cseq(value.of(data)));
         let why = if twice {
             Some("From, To, Call-ID, CSeq or Max-Forwards twice")
@@ -221,7 +222,7 @@ impl Reader {
         } else if to.is_none() {
             Some("To missing or malformed")
         } else if call_id.is_none() {
-            Some("Call-ID missing or empty")
+            Some("Call-ID missing or malformed")
         } else if cseq.is_none() {
             Some("CSeq missing or malformed")
         } else if hops.is_some_and(|value| decimal(value.of(data)).is_none_or(|hops| hops > 255)) {
