@@ -45,7 +45,12 @@ class Centre {
       server: this.ws, domain: this.domain, iceServers: [], audioMode: 'application', localAddress: '127.0.0.1', reconnectMinMs: 50, ...options,
     })
     phone.seen = []
-    for (const { name } of MONIPY.EVENTS) if (name !== 'stats') phone.on(name, (event) => phone.seen.push(event))
+    let tell = () => {}
+    /** Resolves at the next event of any kind. */
+    phone.any = () => new Promise((resolve) => (tell = resolve))
+    for (const { name } of MONIPY.EVENTS) {
+      if (name !== 'stats') phone.on(name, (event) => tell(phone.seen.push(event)))
+    }
     this.t.after(() => phone.close())
     return phone
   }
@@ -105,6 +110,22 @@ class Centre {
   /** What a party hears of others, once it hears all of `heard`. */
   async heard(listener, ...heard) {
     return this.get(`/calls/${await this.call()}/audibility?listener=${listener}&heard=${heard}&timeout_ms=${PATIENCE}`)
+  }
+
+  /** Reads a stream until the centre recognises all of these parties in it. */
+  async hears(stream, ...parties) {
+    const call = await this.call()
+    const rate = 16000
+    let pcm = []
+    for await (const frame of stream.frames({ rate })) {
+      pcm.push(...frame)
+      // A second at a time, then more: speech pauses.
+      if (pcm.length % rate !== 0) continue
+      const { heard } = await this.ask('POST', `/calls/${call}/ears/${this.id}?rate=${rate}`, Buffer.from(Int16Array.from(pcm).buffer))
+      if (parties.every((party) => heard.includes(party))) return
+      if (pcm.length >= 10 * rate) pcm = []
+    }
+    throw new Error(`the call ended before ${parties} were heard`)
   }
 
   /** A barged, answered call with sound; gives the leg and the phone's stream. */
