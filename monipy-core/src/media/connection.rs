@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use webrtc::peer_connection::{
@@ -43,7 +44,9 @@ pub(crate) enum End {
 pub(crate) struct Connection {
     pub(crate) generation: u64,
     pub(crate) front: Arc<Front>,
-    pc: Box<dyn PeerConnection>,
+    pc: Arc<dyn PeerConnection>,
+    handle: tokio::runtime::Handle,
+    closed: AtomicBool,
     gathered: watch::Receiver<bool>,
     gather_timeout: Duration,
     signals: mpsc::UnboundedSender<Signal>,
@@ -139,7 +142,16 @@ impl Connection {
             .await
             .map_err(stack)?;
         let gather_timeout = config.gather_timeout.clamp(Duration::from_millis(100), Duration::from_secs(5));
-        Ok(Connection { generation, front, pc: Box::new(pc), gathered, gather_timeout, signals })
+        Ok(Connection {
+            generation,
+            front,
+            pc: Arc::new(pc),
+            handle: handle.clone(),
+            closed: AtomicBool::new(false),
+            gathered,
+            gather_timeout,
+            signals,
+        })
     }
 
     /// Our end, for an offer. Waits for candidates, within bounds.
@@ -217,11 +229,27 @@ impl Connection {
 
     /// Ends it: close_notify to the far side, sockets and task given back. Bounded.
     pub(crate) async fn close(&self) {
-        match tokio::time::timeout(Duration::from_millis(1500), self.pc.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => log::debug!("media: close: {e}"),
-            Err(_) => log::warn!("media: the stack did not close in time"),
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            close(&*self.pc).await;
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The stack's task would live on without its handle.
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            let pc = self.pc.clone();
+            self.handle.spawn(async move { close(&*pc).await });
+        }
+    }
+}
+
+async fn close(pc: &dyn PeerConnection) {
+    match tokio::time::timeout(Duration::from_millis(1500), pc.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => log::debug!("media: close: {e}"),
+        Err(_) => log::warn!("media: the stack did not close in time"),
     }
 }
 
