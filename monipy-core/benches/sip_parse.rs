@@ -83,12 +83,13 @@ fn respond(message: &Message) -> Vec<u8> {
         .to_bytes()
 }
 
-/// Nanoseconds and allocations of one run: the best of 15 batches, which is the one least disturbed.
+/// Nanoseconds and allocations of one run: the best of many short batches, the one least disturbed
+/// by whatever else the machine does.
 fn measure(mut work: impl FnMut()) -> (f64, f64) {
-    const BATCH: u32 = 20_000;
+    const BATCH: u32 = 500;
     let mut best = f64::MAX;
     let mut allocations = 0;
-    for _ in 0..15 {
+    for _ in 0..2_000 {
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         let start = Instant::now();
         for _ in 0..BATCH {
