@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -97,10 +96,16 @@ fn print(options: &Options, entry: &TimelineEntry) {
     }
 }
 
+/// Read by a thread of its own: a runtime would wait for the read that is under way at the end.
 async fn standard_input_ends() {
-    let mut input = tokio::io::stdin();
-    let mut buffer = [0; 1024];
-    while matches!(input.read(&mut buffer).await, Ok(n) if n > 0) {}
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // An input that cannot be read is at its end.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    // The sender is never dropped unsent.
+    let _ = end.await;
 }
 
 async fn signalled() {

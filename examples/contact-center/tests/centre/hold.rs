@@ -39,7 +39,9 @@ async fn a_hold_that_meets_the_centres_offer_gets_through() {
     let (supervisor, mut events) = logged_in(&centre).await;
     let leg = barged(&call, &supervisor, &mut events, Mode::Barge).await;
     centre.misbehave(Misbehaviour::Glare, Some(1));
-    assert_eq!(supervisor.hold(CallId::CURRENT).await.unwrap().code, 200);
+    let outcome = supervisor.hold(CallId::CURRENT).await;
+    let ladder: Vec<String> = centre.ladder().iter().map(|e| format!("{:.0} {:?} {}", e.at_ms, e.way, e.start_line)).collect();
+    assert_eq!(outcome.as_ref().map(|r| r.code), Ok(200), "{outcome:?}\n{ladder:#?}\n{:#?}", centre.timeline());
     leg.wait_until("held by the phone", SOON, |i| i.held_by_phone).await.unwrap();
     assert!(centre.ladder().iter().any(|e| e.start_line.starts_with("SIP/2.0 491")), "no 491 was seen");
     assert!(leg.info().unwrap().end.is_none());
