@@ -95,6 +95,19 @@ struct Leg {
     direction: MediaDirection,
     /// A hold or unhold of ours that waits for its answer.
     holding: Option<bool>,
+    /// An offer of ours that waits for its answer, or to be sent again after a collision.
+    offering: Offering,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offering {
+    /// None.
+    No,
+    /// One that the media stands by.
+    Standing,
+    /// One that collided with an offer of the phone, which was accepted meanwhile: its answer
+    /// cannot be taken any more, so that another offer has to follow.
+    Overtaken,
 }
 
 struct Phone {
@@ -317,6 +330,7 @@ impl Phone {
             late: None,
             direction: MediaDirection::SendRecv,
             holding: None,
+            offering: Offering::No,
         };
         self.legs.insert(id, leg);
     }
@@ -346,14 +360,21 @@ impl Phone {
     }
 
     /// Answers an offer in the background, or makes one when there is none.
-    fn answer(&self, id: u64, purpose: Purpose, offer: Option<Vec<u8>>) {
+    fn answer(&mut self, id: u64, purpose: Purpose, offer: Option<Vec<u8>>) {
         let Some(offer) = offer else {
             self.describe(id, purpose, OfferKind::Same);
             return;
         };
-        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         let (transport, direction, own) = (leg.transport.clone(), leg.direction, self.own.clone());
+        let overtakes = leg.offering == Offering::Standing;
+        if overtakes {
+            leg.offering = Offering::Overtaken;
+        }
         tokio::spawn(async move {
+            if overtakes {
+                transport.rollback().await;
+            }
             let sdp = transport.accept_offer(&offer, direction).await;
             let _ = own.send(PhoneInput::Described { leg: id, purpose, sdp });
         });
@@ -379,9 +400,13 @@ impl Phone {
                 let refusal = Command::Reject { call: key, code: e.sip_code, reason: None, headers: Vec::new() };
                 self.feed(Input::Command(refusal));
             }
-            (Purpose::Offer, Ok(sdp)) => self.feed(Input::Command(Command::Offer { call: key, sdp })),
+            (Purpose::Offer, Ok(sdp)) => {
+                leg.offering = Offering::Standing;
+                self.feed(Input::Command(Command::Offer { call: key, sdp }));
+            }
             (Purpose::Glare(frame), offer) => {
                 if let Ok(sdp) = offer {
+                    leg.offering = Offering::Standing;
                     self.feed(Input::Command(Command::Offer { call: key, sdp }));
                 }
                 self.feed(Input::Frame(frame));
@@ -530,13 +555,18 @@ impl Phone {
                 let Some(leg) = self.leg_of(call).and_then(|id| self.legs.get_mut(&id)) else { return };
                 leg.holding = None;
                 leg.late = None;
+                leg.offering = Offering::No;
                 let transport = leg.transport.clone();
                 tokio::spawn(async move { transport.rollback().await });
             }
             UaEvent::OfferAnswered { call, sdp } => {
                 let Some(id) = self.leg_of(call) else { return };
-                if self.legs.get(&id).is_some_and(|l| l.late.is_some()) {
+                let Some(leg) = self.legs.get_mut(&id) else { return };
+                let offering = std::mem::replace(&mut leg.offering, Offering::No);
+                if leg.late.is_some() {
                     self.answer(id, Purpose::Ack, Some(sdp));
+                } else if offering == Offering::Overtaken {
+                    self.describe(id, Purpose::Offer, OfferKind::Same);
                 } else {
                     self.apply(id, sdp);
                 }
