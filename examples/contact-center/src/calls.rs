@@ -58,7 +58,10 @@ pub(crate) fn begin(centre: &Arc<Centre>, parties: Vec<Party>, labels: Option<Ca
     let mut sources = Vec::new();
     for (i, party) in parties.iter().enumerate() {
         if party.name.is_empty() || party.name.len() > 64 || party.name.chars().any(char::is_control) {
-            return Err(CentreError::invalid(format!("{:?} is not a name; it takes 1 to 64 characters without control characters", party.name)));
+            return Err(CentreError::invalid(format!(
+                "{:?} is not a name; it takes 1 to 64 characters without control characters",
+                party.name
+            )));
         }
         if parties.iter().take(i).any(|p| p.name == party.name) || centre.book().accounts.contains_key(&party.name) {
             return Err(CentreError::invalid(format!("{:?} is taken; every party and supervisor needs a name of its own", party.name)));
@@ -104,7 +107,8 @@ fn default_labels(centre: &Centre, id: u64, parties: &[Party]) -> CallLabels {
     let mix = |n: u64| (centre.seed ^ n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let (a, b) = (mix(id), mix(id + 0x1000_0000));
     let customer = parties.iter().find(|p| p.role == Role::Customer).map_or("anonymous", |p| p.name.as_str());
-    let to_number = if customer.chars().all(|c| c.is_ascii_digit() || c == '+') { customer.to_owned() } else { format!("+4420794{:05}", id % 100_000) };
+    let to_number =
+        if customer.chars().all(|c| c.is_ascii_digit() || c == '+') { customer.to_owned() } else { format!("+4420794{:05}", id % 100_000) };
     CallLabels {
         uuid: format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff),
         call_id: format!("{:016x}", a ^ b),

@@ -180,10 +180,7 @@ impl Builder {
             .block_on(self.start())
     }
 
-    async fn begin(
-        mut self,
-        runtime: tokio::runtime::Handle,
-    ) -> Result<(Arc<Centre>, Endpoints, Vec<Credentials>, tempfile::TempDir)> {
+    async fn begin(mut self, runtime: tokio::runtime::Handle) -> Result<(Arc<Centre>, Endpoints, Vec<Credentials>, tempfile::TempDir)> {
         if self.supervisors.is_empty() {
             self.supervisors.push(Credentials { id: "supervisor".into(), password: "secret".into() });
         }
@@ -204,7 +201,8 @@ impl Builder {
         let mut listeners = Vec::new();
         for port in self.ports {
             let listener = TcpListener::bind((self.host, port)).await;
-            listeners.push(listener.map_err(system(format!("port {port} of {}; another program may have it, 0 takes a free one", self.host)))?);
+            listeners
+                .push(listener.map_err(system(format!("port {port} of {}; another program may have it, 0 takes a free one", self.host)))?);
         }
         let reach = if self.host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host };
         let mut url = Vec::new();

@@ -1,8 +1,8 @@
 //! Supervisors' legs: requested, switched, held, ended.
 
 use crate::error::{CentreError, Result};
-use crate::mix::impair::Impairment;
 use crate::misbehaviour::Misbehaviour;
+use crate::mix::impair::Impairment;
 use crate::mode::Mode;
 use crate::signalling::phone::{LegCommand, PhoneInput};
 use crate::state::{Centre, Leg, LegInfo, LegStage};

@@ -52,7 +52,12 @@ fn announce(options: &Options, centre: &ContactCenter) {
         if let Ok(info) = call.info() {
             let parties: Vec<String> = info.parties.iter().map(|p| format!("{} ({})", p.name, p.sound)).collect();
             text.push_str(&format!("call {}   {}\n", info.id, parties.join(" and ")));
-            text.push_str(&format!("barge    curl -d '{{\"mode\": \"{}\"}}' {}/calls/{}/barge\n", options.mode, centre.http_url(), info.id));
+            text.push_str(&format!(
+                "barge    curl -d '{{\"mode\": \"{}\"}}' {}/calls/{}/barge\n",
+                options.mode,
+                centre.http_url(),
+                info.id
+            ));
         }
     }
     say(text.trim_end());

@@ -127,11 +127,8 @@ impl Ear {
         for i in 0..n {
             let said = self.gram[i * n + i];
             let active = said > SILENCE * self.samples as f64;
-            let energy = if active {
-                Energy { heard: weight[i] * weight[i] * said, said, samples: self.samples }
-            } else {
-                Energy::default()
-            };
+            let energy =
+                if active { Energy { heard: weight[i] * weight[i] * said, said, samples: self.samples } } else { Energy::default() };
             if let Some(speaker) = self.speakers.get_mut(&self.seats[i]) {
                 speaker.total.add(energy);
                 push_recent(&mut speaker.recent, energy);
@@ -200,10 +197,7 @@ mod tests {
         for frame in 0..50 {
             let (agent, customer) = (sine(440.0, 4000.0, frame), sine(1000.0, 4000.0, frame));
             let received: Vec<i16> = agent.iter().map(|s| s / 2).collect();
-            ear.listen(
-                &received,
-                &[Said { seat: 1, name: "agent", pcm: &agent }, Said { seat: 2, name: "customer", pcm: &customer }],
-            );
+            ear.listen(&received, &[Said { seat: 1, name: "agent", pcm: &agent }, Said { seat: 2, name: "customer", pcm: &customer }]);
         }
         let report = ear.report("supervisor", "supervisor");
         let agent = report.speakers["agent"];

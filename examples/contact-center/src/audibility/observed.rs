@@ -134,8 +134,11 @@ pub(crate) fn observe(listener: &str, role: &'static str, received: &[f32], sent
                 continue;
             }
             let taps = source * TAPS..(source + 1) * TAPS;
-            let heard: f64 =
-                taps.clone().flat_map(|i| taps.clone().map(move |j| (i, j))).map(|(i, j)| weight[i] * weight[j] * gram[i * columns + j]).sum();
+            let heard: f64 = taps
+                .clone()
+                .flat_map(|i| taps.clone().map(move |j| (i, j)))
+                .map(|(i, j)| weight[i] * weight[j] * gram[i * columns + j])
+                .sum();
             energy.0 += heard.max(0.0);
             energy.1 += spoken;
             energy.2 += BLOCK as u64;
@@ -178,9 +181,7 @@ mod tests {
         let sent: Vec<f32> = agent.iter().zip(&customer).map(|(a, c)| a + c).collect();
         let noise = voice(23, 80_000);
         // Received: from 1.3 s on, with 15 ms skipped half way, at half the level, with noise below.
-        let received: Vec<f32> = (0..48_000)
-            .map(|n| 0.5 * sent[10_400 + n + if n > 24_000 { 120 } else { 0 }] + 0.03 * noise[n])
-            .collect();
+        let received: Vec<f32> = (0..48_000).map(|n| 0.5 * sent[10_400 + n + if n > 24_000 { 120 } else { 0 }] + 0.03 * noise[n]).collect();
         let said = [("agent".to_owned(), agent), ("customer".to_owned(), customer)];
         let report = observe("supervisor", "supervisor", &received, &sent, &said);
         for name in ["agent", "customer"] {

@@ -3,9 +3,9 @@
 use super::leg_audio::LegAudio;
 use super::source::Source;
 use super::{FRAME, Frame, RATE};
+use crate::audibility::EarReport;
 use crate::audibility::ear::{Ear, Said};
 use crate::audibility::observed::{self, History};
-use crate::audibility::EarReport;
 use crate::mode::Mode;
 use crate::party::Role;
 use monipy_core::audio::mixer::Mixer;
@@ -64,7 +64,17 @@ impl Bridge {
     /// each party receives as `NAME.wav` into a folder, if there is one.
     pub(crate) fn new(call: u64, history_s: u32, record_to: Option<PathBuf>, events: LegEvents) -> Bridge {
         let history_samples = (history_s * observed::RATE) as usize;
-        Bridge { call, seats: Vec::new(), next_seat: 1, frame: 0, history_samples, record_to, events, mixer: Mixer::default(), mixed: Vec::new() }
+        Bridge {
+            call,
+            seats: Vec::new(),
+            next_seat: 1,
+            frame: 0,
+            history_samples,
+            record_to,
+            events,
+            mixer: Mixer::default(),
+            mixed: Vec::new(),
+        }
     }
 
     /// Seats a party; the measurement begins anew, since the company is another.

@@ -20,7 +20,13 @@ impl Directory {
     ///
     /// A phone that was here is known by its `+sip.instance` (RFC 5626 4.1), or, when its first
     /// message carries none (a BYE right after it reconnected), by its user.
-    pub(crate) fn phone(&self, centre: &Arc<Centre>, frame: &[u8], connection: u64, secure: bool) -> Option<mpsc::UnboundedSender<PhoneInput>> {
+    pub(crate) fn phone(
+        &self,
+        centre: &Arc<Centre>,
+        frame: &[u8],
+        connection: u64,
+        secure: bool,
+    ) -> Option<mpsc::UnboundedSender<PhoneInput>> {
         let message = match Message::parse(frame) {
             Ok(message) => message,
             Err(reject) => *reject.message?,

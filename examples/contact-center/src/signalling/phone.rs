@@ -3,8 +3,8 @@
 
 use super::alter;
 use crate::Dialect;
-use crate::misbehaviour::Misbehaviour;
 use crate::ladder::Way;
+use crate::misbehaviour::Misbehaviour;
 use crate::mix::bridge::Voice;
 use crate::mix::leg_audio::LegAudio;
 use crate::mode::Mode;
@@ -12,9 +12,7 @@ use crate::party::Role;
 use crate::state::{Book, Centre, LegEnd, LegInfo, LegStage, Registration, stopped};
 use monipy_core::audio::AudioEvent;
 use monipy_core::media::{MediaConfig, MediaDirection, MediaEvent, MediaTransport, OfferError, OfferKind, RtpReceiver, RtpSender};
-use monipy_core::sip::ua::{
-    CallKey, Command, EndedBy, Input, Invitation, Output, RequestKey, Rng, SdpDirection, Ua, UaConfig, UaEvent,
-};
+use monipy_core::sip::ua::{CallKey, Command, EndedBy, Input, Invitation, Output, RequestKey, Rng, SdpDirection, Ua, UaConfig, UaEvent};
 use monipy_core::sip::{Message, Method, format_name_addr};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -130,7 +128,8 @@ pub(crate) fn start(centre: Arc<Centre>, secure: bool) -> mpsc::UnboundedSender<
         log::warn!("no entropy: {e}");
     }
     let id = centre.change(Book::number);
-    let config = UaConfig { user_agent: "monipy contact-center".into(), ..UaConfig::server("centre", &centre.domain, &centre.domain, secure) };
+    let config =
+        UaConfig { user_agent: "monipy contact-center".into(), ..UaConfig::server("centre", &centre.domain, &centre.domain, secure) };
     let ua = Ua::new(config, Rng::from_seed(seed), Instant::now());
     let phone = Phone { centre, id, own: own.clone(), ua, user: String::new(), connection: None, legs: HashMap::new() };
     runtime.spawn(phone.run(inputs));
@@ -451,7 +450,8 @@ impl Phone {
         };
         let Some(leg) = self.legs.get(&id) else { return };
         let key = leg.key;
-        let offer = if self.centre.board.happens_now(&Misbehaviour::WrongFingerprint) { alter::with_wrong_fingerprint(&offer) } else { offer };
+        let offer =
+            if self.centre.board.happens_now(&Misbehaviour::WrongFingerprint) { alter::with_wrong_fingerprint(&offer) } else { offer };
         let caller = self.centre.book().call(call).ok().and_then(|c| c.parties.first().map(|p| p.name.clone())).unwrap_or_default();
         let domain = &self.centre.domain;
         let command = Command::Call {
@@ -514,7 +514,8 @@ impl Phone {
                 let Some(id) = self.leg_of(call) else { return };
                 if code == 180 {
                     self.stage(id, LegStage::Ringing, "ringing", "180");
-                    let cancel = |m: &Misbehaviour| if let Misbehaviour::CancelBeforeAnswer { after_ms } = m { Some(*after_ms) } else { None };
+                    let cancel =
+                        |m: &Misbehaviour| if let Misbehaviour::CancelBeforeAnswer { after_ms } = m { Some(*after_ms) } else { None };
                     if let Some(after) = self.centre.board.happens(cancel) {
                         let own = self.own.clone();
                         tokio::spawn(async move {

@@ -68,7 +68,8 @@ async fn a_reinvite_without_an_offer_is_answered_with_one_and_the_call_goes_on()
     let call = tones(&centre);
     let (supervisor, mut events) = logged_in(&centre).await;
     let leg = barged(&call, &supervisor, &mut events, Mode::Listen).await;
-    let answered = |centre: &ContactCenter| centre.ladder().iter().filter(|e| e.start_line == "SIP/2.0 200 OK" && e.text.contains("INVITE")).count();
+    let answered =
+        |centre: &ContactCenter| centre.ladder().iter().filter(|e| e.start_line == "SIP/2.0 200 OK" && e.text.contains("INVITE")).count();
     assert_eq!(answered(&centre), 1);
     let mut happenings = centre.events();
     leg.reinvite_without_sdp().unwrap();

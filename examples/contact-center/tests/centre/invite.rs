@@ -2,8 +2,8 @@
 
 use crate::support::{SOON, expect, logged_in, tones};
 use contact_center::{CallLabels, ContactCenter, ErrorKind, Mode, Party};
-use monipy_core::event::{Detail, EventKind};
 use monipy_core::CallId;
+use monipy_core::event::{Detail, EventKind};
 
 #[tokio::test]
 async fn the_vendors_headers_arrive() {

@@ -3,8 +3,8 @@
 
 use crate::support::{SOON, barged, logged_in, tones};
 use contact_center::{ContactCenter, Mode};
-use monipy_core::audio::tone::{ToneGenerator, measure};
 use monipy_core::audio::AudioStream;
+use monipy_core::audio::tone::{ToneGenerator, measure};
 use monipy_core::{CallId, Supervisor};
 use std::time::Duration;
 

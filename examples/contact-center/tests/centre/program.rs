@@ -105,7 +105,8 @@ async fn a_whole_call_by_http_alone() {
     expect(&mut events, EventKind::Ringing).await;
     supervisor.answer(CallId::CURRENT).await.unwrap();
     program.good("GET", &format!("/legs/{leg}?wait=media&timeout_ms=15000"), "").await;
-    let heard = program.good("GET", &format!("/calls/{call}/audibility?listener=supervisor&heard=agent,customer&timeout_ms=15000"), "").await;
+    let heard =
+        program.good("GET", &format!("/calls/{call}/audibility?listener=supervisor&heard=agent,customer&timeout_ms=15000"), "").await;
     assert_eq!(heard["heard"]["supervisor"], json!(["agent", "customer"]), "{heard}");
     assert_eq!(heard["heard"]["agent"], json!(["customer"]), "{heard}");
     let tone = program.good("GET", &format!("/calls/{call}/tone?listener=agent&hz=1000"), "").await;

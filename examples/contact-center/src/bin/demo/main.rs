@@ -137,11 +137,14 @@ async fn demo(options: &Options) -> Outcome<()> {
     println!("What was heard (left) and said (right): {}", recorded.display());
     println!("A picture of the call:                  {}", picture.display());
     judge(options.mode, &matrix, &observed)?;
-    println!("\nThe supervisor heard both parties, and was heard by {}.", match options.mode {
-        Mode::Listen => "nobody, as it should be",
-        Mode::Whisper => "the agent alone, as it should be",
-        Mode::Barge => "both",
-    });
+    println!(
+        "\nThe supervisor heard both parties, and was heard by {}.",
+        match options.mode {
+            Mode::Listen => "nobody, as it should be",
+            Mode::Whisper => "the agent alone, as it should be",
+            Mode::Barge => "both",
+        }
+    );
     Ok(())
 }
 
@@ -243,7 +246,9 @@ fn judge(mode: Mode, matrix: &Audibility, observed: &EarReport) -> Outcome<()> {
     }
     for party in ["Anna", "Tom"] {
         match observed.speakers.get(party) {
-            Some(h) if h.heard => println!("The supervisor's own ear: {party} at {:.1} dBFS for {:.1} s", h.level_dbfs, h.active_ms as f64 / 1000.0),
+            Some(h) if h.heard => {
+                println!("The supervisor's own ear: {party} at {:.1} dBFS for {:.1} s", h.level_dbfs, h.active_ms as f64 / 1000.0)
+            }
             other => return Err(format!("{party} is not in what the supervisor received: {other:?}")),
         }
     }

@@ -53,7 +53,8 @@ pub(crate) fn draw(marks: &[(f64, String)], meters: &Meters) -> String {
     }
     let mut second = 0.0;
     while second <= end {
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#666\">{second} s</text>", x(second), height - 10.0);
+        let _ =
+            writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#666\">{second} s</text>", x(second), height - 10.0);
         second += 2.0;
     }
     svg.push_str("</svg>\n");
