@@ -6,10 +6,11 @@
 //! - `stats`: counters and RTCP figures.
 //! - `sdp`: our own facade for SDP, in and out.
 //! - `open`: how the engine makes a transport.
-//! - `webrtc_stack`: the trait with the `webrtc` crate; `connection` is one peer connection of it.
+//! - `webrtc_stack`: the trait with the `webrtc` crate; `connection` is one peer connection of it,
+//!   `watcher` turns its signals into events.
 //! - `tap`: where packets leave and enter the stack; `rtcp`: the reports.
-//! - `guard`: the decision about each datagram before the stack sees it; `runtime`: the sockets that
-//!   ask it, and the stack's tasks and timers.
+//! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at;
+//!   `runtime`: the sockets that ask it, and the stack's tasks and timers.
 
 mod connection;
 pub mod guard;
@@ -18,9 +19,11 @@ mod rtcp;
 mod rtp;
 mod runtime;
 pub mod sdp;
+mod shapes;
 mod stats;
 mod tap;
 mod transport;
+mod watcher;
 mod webrtc_stack;
 
 pub use open::{check_offer, open};

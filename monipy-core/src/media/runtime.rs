@@ -2,7 +2,8 @@
 //! guard in front. The sockets also carry the nudge by which a media worker, a plain thread, gets
 //! the connection's task to send what is queued.
 
-use super::guard::{Guard, Notice, Verdict, is_client_hello};
+use super::guard::{Guard, Notice, Verdict};
+use super::shapes::is_client_hello;
 use super::stats::TransportStats;
 use futures_util::task::AtomicWaker;
 use std::collections::HashMap;

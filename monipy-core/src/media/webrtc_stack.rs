@@ -6,9 +6,7 @@
 //! [`OfferKind::Fresh`], means a fresh one with sockets of its own, which then takes over.
 
 use super::connection::{self, Connection, End, Resolved};
-use super::guard::SrtpLayout;
 use super::rtp::{RtpReceiver, RtpSender};
-use super::runtime::Signal;
 use super::sdp::codecs::{answer_formats, offer_formats};
 use super::sdp::remote::{Fingerprint, RemoteDescription, Setup, parse_remote};
 use super::sdp::write::{self, LocalEnd, Origin};
@@ -17,6 +15,7 @@ use super::tap::Wire;
 use super::transport::{
     AudioFormat, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
 };
+use super::watcher::{Shared, watch_connection};
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,8 +23,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// How long a connection may take once both descriptions are known.
-const ESTABLISH: Duration = Duration::from_secs(25);
 /// How long names of ICE servers may take to resolve.
 const RESOLVE: Duration = Duration::from_millis(800);
 
@@ -35,22 +32,6 @@ pub struct WebRtcTransport {
     /// One negotiation at a time.
     session: tokio::sync::Mutex<Session>,
     resolved: watch::Receiver<Option<Resolved>>,
-}
-
-/// What the watchers of connections and the transport share.
-struct Shared {
-    config: MediaConfig,
-    handle: tokio::runtime::Handle,
-    wire: Arc<Wire>,
-    origin: Origin,
-    events: mpsc::UnboundedSender<MediaEvent>,
-    negotiated: Mutex<Option<Negotiated>>,
-    /// What `RemoteTrack` said last, so that it is said again only when it is news.
-    announced: Mutex<Option<Negotiated>>,
-    /// Whether the current connection is up.
-    up: AtomicBool,
-    closed: AtomicBool,
-    generations: AtomicU64,
 }
 
 /// A connection and the two ends that it has.
@@ -173,103 +154,6 @@ impl WebRtcTransport {
         self.shared.wire.agree(&negotiated);
         *self.shared.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = Some(negotiated);
         self.shared.announce();
-    }
-}
-
-impl Shared {
-    fn emit(&self, event: MediaEvent) {
-        // Nobody listens any more: then nobody misses it.
-        let _ = self.events.send(event);
-    }
-
-    /// Says `RemoteTrack` when the connection is up and what was agreed on is news.
-    fn announce(&self) {
-        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-        let negotiated = self.negotiated.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if self.up.load(Ordering::Acquire) && *announced != negotiated {
-            if let Some(negotiated) = &negotiated {
-                self.emit(MediaEvent::RemoteTrack(negotiated.clone()));
-            }
-            *announced = negotiated;
-        }
-    }
-}
-
-/// Turns the signals of one connection into events, as long as it is the current one.
-async fn watch_connection(
-    shared: std::sync::Weak<Shared>,
-    connection: std::sync::Weak<Connection>,
-    generation: u64,
-    mut inbox: mpsc::UnboundedReceiver<Signal>,
-) {
-    let mut connected = false;
-    let mut over = false;
-    let mut deadline: Option<tokio::time::Instant> = None;
-    loop {
-        let waiting = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let signal = tokio::select! {
-            signal = inbox.recv() => signal,
-            () = waiting => {
-                deadline = None;
-                Some(Signal::Failed)
-            }
-        };
-        let (Some(signal), Some(shared)) = (signal, shared.upgrade()) else { return };
-        let current = shared.wire.is_current(generation) && !shared.closed.load(Ordering::Acquire);
-        let mut fail = |why: &str| {
-            if current && !over {
-                over = true;
-                shared.wire.set_connected(false);
-                shared.up.store(false, Ordering::Release);
-                shared.emit(MediaEvent::Failed { why: why.to_owned() });
-            }
-        };
-        match signal {
-            Signal::Started => {
-                if !connected {
-                    deadline = Some(tokio::time::Instant::now() + ESTABLISH);
-                }
-            }
-            Signal::Connected => {
-                let Some(connection) = connection.upgrade() else { return };
-                let layout = connection.srtp_layout().await;
-                connection.front.guard().established(layout);
-                connected = true;
-                deadline = None;
-                if layout == SrtpLayout::Unknown {
-                    fail("no SRTP protection was agreed on");
-                } else if current && !over {
-                    shared.wire.set_connected(true);
-                    shared.up.store(true, Ordering::Release);
-                    shared.emit(MediaEvent::Connected);
-                    shared.announce();
-                }
-            }
-            Signal::Disconnected => {
-                if current && connected && !over {
-                    shared.emit(MediaEvent::Disconnected);
-                }
-            }
-            Signal::Failed if connected => fail("the far side cannot be reached any more"),
-            Signal::Failed => fail("no connection to the far side could be made"),
-            Signal::HandshakeRefused => fail("the DTLS handshake failed: the far side's certificate is not the one it announced"),
-            Signal::RemoteClosed => {
-                if current && !over {
-                    over = true;
-                    shared.wire.set_connected(false);
-                    shared.emit(MediaEvent::RemoteClosed);
-                }
-            }
-            Signal::Ended => {
-                fail("the media stack ended");
-                return;
-            }
-        }
     }
 }
 
