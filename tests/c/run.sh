@@ -1,45 +1,40 @@
 #!/bin/sh
-# Compiles and runs the C tests against a built library.
-#
-#   tests/c/run.sh MODE LIBDIR [TEST...]
-#
-# MODE: plain, static (libmonipy.a), valgrind, asan. LIBDIR: where libmonipy.so and libmonipy.a
-# are. TEST: names without .c or .cpp; all by default. CC and CXX name the compilers (cc and
-# c++ by default), OUT the folder for the programs.
-set -eu
-mode=$1 libdir=$(cd "$2" && pwd)
-shift 2
+# Everything of C and C++ beyond what `cargo test` runs: the suite against the static library, under
+# AddressSanitizer and under valgrind, and the installed package with pkg-config and CMake.
+# Ends with a line that counts.
+set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-out=${OUT:-$(mktemp -d)}
-mkdir -p "$out"
-[ $# -gt 0 ] || set -- handles arguments structs events destroy logging process cycles hammer cpp
+target=${CARGO_TARGET_DIR:-$top/target}
+OUT=$(mktemp -d)
+export OUT
+trap 'rm -rf "$OUT"' EXIT
+passed=0 failed=0 skipped=0
 
-flags="-O1 -g -Wall -Wextra -Werror -I$top/include -pthread"
-# The soname's file: what the linker looks for when the program starts.
-ln -sf "$libdir/libmonipy.so" "$out/libmonipy.so.$(cat "$top/monipy-ffi/ABI_VERSION")"
-link="$libdir/libmonipy.so -Wl,-rpath,$out -ldl -lm"
-runner=
-case $mode in
-  plain) ;;
-  static) flags="$flags -DMONIPY_STATIC"; link="$libdir/libmonipy.a -ldl -lm" ;;
-  valgrind)
-    runner="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --trace-children=no --child-silent-after-fork=yes" ;;
-  asan) flags="$flags -fsanitize=address -fno-omit-frame-pointer" ;;
-  *) echo "unknown mode: $mode" >&2; exit 2 ;;
-esac
-
-export MONIPY_TEST_MODE="$mode" MONIPY_LIBRARY="$libdir/libmonipy.so"
-limit=120
-[ "$mode" = plain ] || limit=400
-for name in "$@"; do
-  echo "$mode: $name"
-  # shellcheck disable=SC2086 # the flags are words
-  if [ -f "$here/$name.c" ]; then
-    ${CC:-cc} -std=gnu11 $flags -o "$out/$name-$mode" "$here/$name.c" $link
+step() {
+  if "$@"; then
+    passed=$((passed + 1))
   else
-    ${CXX:-c++} -std=c++17 $flags -o "$out/$name-$mode" "$here/$name.cpp" $link
+    echo "FAILED: $*"
+    failed=$((failed + 1))
   fi
-  # shellcheck disable=SC2086
-  timeout "$limit" $runner "$out/$name-$mode" || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
+}
+
+(cd "$top" && cargo build --locked -p monipy-ffi) || exit 1
+for mode in plain static asan; do
+  step "$here/suite.sh" "$mode" "$target/debug"
 done
+if command -v valgrind >/dev/null; then
+  step "$here/suite.sh" valgrind "$target/debug"
+else
+  echo "skipped: no valgrind"
+  skipped=$((skipped + 1))
+fi
+if command -v cmake >/dev/null && command -v pkg-config >/dev/null; then
+  step "$here/packaging.sh" dev
+else
+  echo "skipped: no cmake or no pkg-config"
+  skipped=$((skipped + 1))
+fi
+echo "c: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
