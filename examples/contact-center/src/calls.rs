@@ -2,7 +2,7 @@
 
 use crate::audibility::{Audibility, EarReport, observed};
 use crate::error::{CentreError, Result};
-use crate::mix::bridge::{Bridge, Voice};
+use crate::mix::bridge::{Bridge, Histories, Voice};
 use crate::mix::source::Source;
 use crate::party::{Party, Role, Sound};
 use crate::signalling::phone::{LegCommand, PhoneInput};
@@ -185,7 +185,7 @@ pub(crate) fn observe(centre: &Centre, id: u64, listener: &str, sample_rate: u32
     // The end is kept: it is what the histories still hold.
     let received = received.get(received.len().saturating_sub(MOST_OBSERVED)..).unwrap_or_default();
     let histories = centre.with_bridge(id, |bridge| bridge.histories(listener))?;
-    let (role, sent, said) = histories.ok_or_else(|| CentreError::unknown(format!("{listener:?} is not in call {id}")))?;
+    let Histories { role, sent, said } = histories.ok_or_else(|| CentreError::unknown(format!("{listener:?} is not in call {id}")))?;
     Ok(observed::observe(listener, role.as_str(), received, &sent, &said))
 }
 

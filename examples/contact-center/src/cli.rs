@@ -77,7 +77,7 @@ fn after_help() -> String {
             text.push_str(&format!("  {:<26}  {}\n", "", m.arguments));
         }
     }
-    text.push_str("\nHTTP control: GET / of the address that is printed lists what it can do.\n");
+    text.push_str("\nHTTP control: the address that is printed is a page; GET /help lists the requests.\n");
     text.push_str("A phone that dials *80, *81 or *82 joins the newest call to listen, whisper or barge.");
     text
 }

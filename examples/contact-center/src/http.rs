@@ -16,9 +16,11 @@ use crate::signalling::phone::LegCommand;
 use crate::state::{Account, CallLabels, Centre, LegStage};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::http::header::{HOST, ORIGIN};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{delete, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -74,7 +76,8 @@ pub(crate) async fn serve(centre: Arc<Centre>, listener: TcpListener, about: Arc
 
 fn router(control: Control) -> Router {
     Router::new()
-        .route("/", get(index))
+        .route("/", get(|| async { Html(include_str!("../page/index.html")) }))
+        .route("/help", get(help))
         .route("/status", get(status))
         .route("/supervisors", post(add_supervisor))
         .route("/supervisors/{id}", get(supervisor))
@@ -100,9 +103,21 @@ fn router(control: Control) -> Router {
         .route("/ladder", get(ladder))
         .route("/timeline", get(timeline))
         .route("/stop", post(stop))
-        .fallback(|| async { CentreError::unknown("there is no such path; GET / lists them") })
+        .fallback(|| async { CentreError::unknown("there is no such path; GET /help lists them") })
+        .layer(middleware::from_fn(own_pages_only))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(control)
+}
+
+/// Refuses what another site's page in somebody's browser asks for: control has no password.
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    let header = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+    match (header(ORIGIN), header(HOST)) {
+        (Some(origin), host) if origin.split_once("://").map(|(_, rest)| rest) != host => {
+            (StatusCode::FORBIDDEN, Json(json!({ "error": "control is for the centre's own page and for programs" }))).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// Reads a JSON body; an empty one is `{}`.
@@ -115,7 +130,7 @@ fn parse<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
     text.parse().map_err(CentreError::invalid)
 }
 
-async fn index(State(control): State<Control>) -> String {
+async fn help(State(control): State<Control>) -> String {
     let Endpoints { ws, wss, ca_file, .. } = &control.about.endpoints;
     let mut text = format!("contact-center: SIP over WebSocket at {ws} and {wss} (CA {})\n\n", ca_file.display());
     text.push_str(PATHS);

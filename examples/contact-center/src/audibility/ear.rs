@@ -124,12 +124,12 @@ impl Ear {
         }
         let n = self.seats.len();
         let weight = weights(&self.gram, &self.cross);
-        for i in 0..n {
+        for (i, (seat, weight)) in self.seats.iter().zip(weight).enumerate() {
             let said = self.gram[i * n + i];
             let active = said > SILENCE * self.samples as f64;
             let energy =
-                if active { Energy { heard: weight[i] * weight[i] * said, said, samples: self.samples } } else { Energy::default() };
-            if let Some(speaker) = self.speakers.get_mut(&self.seats[i]) {
+                if active { Energy { heard: weight * weight * said, said, samples: self.samples } } else { Energy::default() };
+            if let Some(speaker) = self.speakers.get_mut(seat) {
                 speaker.total.add(energy);
                 push_recent(&mut speaker.recent, energy);
             }

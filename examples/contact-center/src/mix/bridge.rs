@@ -46,6 +46,16 @@ struct Seat {
 /// What a leg's sound has to tell the signalling: call, seat, event.
 pub(crate) type LegEvents = tokio::sync::mpsc::UnboundedSender<(u64, u64, AudioEvent)>;
 
+/// What was sent to a listener, and what the others said meanwhile.
+pub(crate) struct Histories {
+    /// What the listener is.
+    pub(crate) role: Role,
+    /// The mix that was sent to it.
+    pub(crate) sent: Vec<f32>,
+    /// What each of the others said, by name.
+    pub(crate) said: Vec<(String, Vec<f32>)>,
+}
+
 /// The mix of one call.
 pub(crate) struct Bridge {
     call: u64,
@@ -238,12 +248,11 @@ impl Bridge {
         Some(f64::from(tone::measure(seat.kept.make_contiguous(), RATE, hz).level_dbfs))
     }
 
-    /// What is needed to explain audio that `listener` received outside: its role, the mix that was
-    /// sent to it, and what each of the others said.
-    pub(crate) fn histories(&self, listener: &str) -> Option<(Role, Vec<f32>, Vec<(String, Vec<f32>)>)> {
+    /// What is needed to explain audio that `listener` received outside.
+    pub(crate) fn histories(&self, listener: &str) -> Option<Histories> {
         let seat = self.seats.iter().find(|s| s.name == listener)?;
         let said = self.seats.iter().filter(|s| s.id != seat.id).map(|s| (s.name.clone(), s.said_history.to_vec())).collect();
-        Some((seat.role, seat.received_history.to_vec(), said))
+        Some(Histories { role: seat.role, sent: seat.received_history.to_vec(), said })
     }
 
     /// Completes the WAV files.

@@ -5,7 +5,7 @@ use crate::party::{Role, Sound};
 use monipy_core::audio::resample::Resampler;
 use monipy_core::audio::tone::ToneGenerator;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// Peak of a tone: -20 dBFS RMS.
 const TONE_AMPLITUDE: i16 = 4634;
@@ -58,11 +58,12 @@ impl Source {
 
 /// The dialogue at the centre's rate; resampled once per process, since every call speaks it.
 fn speech_at_rate(role: Role) -> Arc<[i16]> {
-    static CACHE: OnceLock<Mutex<[Option<Arc<[i16]>>; 2]>> = OnceLock::new();
-    let mut cache = CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    cache[usize::from(role != Role::Agent)]
-        .get_or_insert_with(|| at_rate(&speech::recorded_speech(role), speech::RATE).unwrap_or_else(|_| Arc::new([])))
-        .clone()
+    static HALVES: OnceLock<[Arc<[i16]>; 2]> = OnceLock::new();
+    let [agent, customer] = HALVES.get_or_init(|| {
+        let half = |role| at_rate(&speech::recorded_speech(role), speech::RATE).unwrap_or_else(|_| Arc::new([]));
+        [half(Role::Agent), half(Role::Customer)]
+    });
+    if role == Role::Agent { agent.clone() } else { customer.clone() }
 }
 
 fn read_wav(path: &Path) -> Result<Source, String> {

@@ -11,7 +11,13 @@ use tokio::sync::mpsc;
 /// The phones that have shown themselves, by what they are known by.
 #[derive(Default)]
 pub(crate) struct Directory {
-    phones: Mutex<HashMap<String, (Option<String>, mpsc::UnboundedSender<PhoneInput>)>>,
+    phones: Mutex<HashMap<String, Known>>,
+}
+
+/// A phone that has shown itself.
+struct Known {
+    user: Option<String>,
+    phone: mpsc::UnboundedSender<PhoneInput>,
 }
 
 impl Directory {
@@ -33,17 +39,17 @@ impl Directory {
         };
         let (user, instance) = identity(&message);
         let mut phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
-        phones.retain(|_, (_, phone)| !phone.is_closed());
+        phones.retain(|_, known| !known.phone.is_closed());
         let known = match &instance {
             Some(instance) => phones.get(instance),
-            None => phones.values().find(|(owner, _)| user.is_some() && *owner == user),
+            None => phones.values().find(|known| user.is_some() && known.user == user),
         };
-        if let Some((_, phone)) = known {
-            return Some(phone.clone());
+        if let Some(known) = known {
+            return Some(known.phone.clone());
         }
         let key = instance.unwrap_or_else(|| format!("connection {connection}"));
         let phone = phone::start(centre.clone(), secure);
-        phones.insert(key, (user, phone.clone()));
+        phones.insert(key, Known { user, phone: phone.clone() });
         Some(phone)
     }
 }

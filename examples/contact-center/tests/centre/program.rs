@@ -146,7 +146,7 @@ async fn what_is_wrong_is_said_with_its_status() {
         ("POST", "/misbehaviours", r#"{"name": "sulk"}"#, 400, "is not a misbehaviour"),
         ("DELETE", "/misbehaviours/glare", "", 404, "does not stand"),
         ("GET", "/supervisors/supervisor?wait=registered&timeout_ms=50", "", 504, "registered"),
-        ("GET", "/nowhere", "", 404, "GET / lists"),
+        ("GET", "/nowhere", "", 404, "GET /help lists"),
     ];
     for (method, path, body, status, words) in cases {
         let (got, answer) = program.ask(method, path, body).await;
@@ -156,6 +156,25 @@ async fn what_is_wrong_is_said_with_its_status() {
     let call = program.good("GET", "/calls", "").await[0]["id"].as_u64().unwrap();
     let (status, answer) = program.ask("POST", &format!("/calls/{call}/barge"), "").await;
     assert!(status == 409 && answer["error"].as_str().unwrap().contains("log in"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_page_is_served_and_other_sites_are_refused() {
+    let program = start(&[]).await;
+    let page = program.good("GET", "/", "").await;
+    assert!(page.as_str().unwrap().contains("<title>contact-center</title>"));
+    let help = program.good("GET", "/help", "").await;
+    assert!(help.as_str().unwrap().contains("POST   /calls/{id}/barge"));
+    let address = program.text("http").trim_start_matches("http://").to_owned();
+    for (origin, status) in [(format!("http://{address}"), 200), ("https://elsewhere.example".to_owned(), 403)] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("POST /calls HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let got: u16 = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap();
+        assert_eq!(got, status, "{origin}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -23,10 +23,10 @@ pub(crate) fn draw(marks: &[(f64, String)], meters: &Meters) -> String {
     for (number, (at, words)) in marks.iter().enumerate() {
         let (x, y) = (x(*at), 48.0 + number as f64 * TEXT);
         let (anchor, text_x) = if x > WIDTH * 0.7 { ("end", x - 5.0) } else { ("start", x + 5.0) };
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"#bbb\"/>\
-             <text x=\"{text_x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{at:.2} s {}</text>\n",
+             <text x=\"{text_x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{at:.2} s {}</text>",
             y - 4.0,
             height - 30.0,
             y,
