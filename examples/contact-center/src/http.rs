@@ -111,13 +111,15 @@ fn router(control: Control) -> Router {
 
 /// Refuses what another site's page in somebody's browser asks for: control has no password.
 async fn own_pages_only(request: Request, next: Next) -> Response {
-    let header = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
-    match (header(ORIGIN), header(HOST)) {
-        (Some(origin), host) if origin.split_once("://").map(|(_, rest)| rest) != host => {
-            (StatusCode::FORBIDDEN, Json(json!({ "error": "control is for the centre's own page and for programs" }))).into_response()
-        }
-        _ => next.run(request).await,
+    let foreign = {
+        let header = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+        header(ORIGIN).is_some_and(|origin| origin.split_once("://").map(|(_, rest)| rest) != header(HOST))
+    };
+    if foreign {
+        let refusal = json!({ "error": "control is for the centre's own page and for programs" });
+        return (StatusCode::FORBIDDEN, Json(refusal)).into_response();
     }
+    next.run(request).await
 }
 
 /// Reads a JSON body; an empty one is `{}`.
