@@ -53,6 +53,7 @@ fi
 cp -R "$here/test" "$here/bench" "$empty/"
 cp -R "$top/examples/node" "$empty/examples"
 ln -s "$package/node_modules/typescript" "$package/node_modules/@types" "$package/node_modules/undici-types" node_modules/
+export MONIPY_BEHAVIOUR=$top/tests/behaviour
 node --test --test-reporter=tap --test-timeout=300000 --test-concurrency=1 test/*.test.js
 node node_modules/typescript/bin/tsc -p test/types
 echo "tsc --strict: no errors"
