@@ -86,4 +86,9 @@ impl DelayEstimator {
     pub(super) fn highest_line(&self) -> f64 {
         self.base + f64::from(self.max_ms)
     }
+
+    /// Spread of the line beyond the fastest packet, ms.
+    pub(super) fn spread(&self) -> f64 {
+        self.line - self.base
+    }
 }

@@ -47,6 +47,11 @@ pub(crate) struct ReceiveStats {
     pub(crate) recovered: u64,
     /// Samples of invented sound, in ticks of 48 kHz.
     pub(crate) concealed_ticks: u64,
+    /// Sound left out to shorten the delay, and repeated to lengthen it, ticks of 48 kHz.
+    pub(crate) cut_ticks: u64,
+    pub(crate) repeated_ticks: u64,
+    /// Times that the buffer ran empty.
+    pub(crate) underruns: u64,
     /// Interarrival jitter, ms (RFC 3550 6.4.1).
     pub(crate) jitter_ms: f32,
     /// Delay from the fastest packet's arrival to its play-out, ms.
@@ -80,7 +85,10 @@ pub(crate) struct Receiver {
     /// The last packet said that the far side pauses (discontinuous transmission).
     pausing: bool,
     frames_since_stretch: u32,
+    /// Packets in a row that came too late.
+    late_run: u32,
     speech_level: f32,
+    quietest: f32,
     stretcher: Stretcher,
     noise: ComfortNoise,
     out: VecDeque<i16>,
@@ -89,9 +97,7 @@ pub(crate) struct Receiver {
     /// The last 40 ms that were made.
     history: Vec<i16>,
     frame: Vec<i16>,
-    recovered: u64,
-    concealed_ticks: u64,
-    delay_ms: f32,
+    counters: ReceiveStats,
 }
 
 impl Receiver {
@@ -115,16 +121,16 @@ impl Receiver {
             fec_seen: false,
             pausing: false,
             frames_since_stretch: 0,
+            late_run: 0,
             speech_level: 0.0,
+            quietest: f32::MAX / 2.0,
             stretcher: Stretcher::new(opus_rate),
             noise: ComfortNoise::new(),
             out: VecDeque::new(),
             runs: VecDeque::new(),
             history: Vec::new(),
             frame: Vec::new(),
-            recovered: 0,
-            concealed_ticks: 0,
-            delay_ms: 0.0,
+            counters: ReceiveStats::default(),
         }
     }
 
@@ -146,7 +152,7 @@ impl Receiver {
     /// The counters.
     pub(crate) fn stats(&self) -> ReceiveStats {
         let (lost, jitter_ms) = self.stream.as_ref().map_or((0, 0.0), |s| (s.lost(), s.jitter_ms()));
-        ReceiveStats { lost, recovered: self.recovered, concealed_ticks: self.concealed_ticks, jitter_ms, delay_ms: self.delay_ms }
+        ReceiveStats { lost, jitter_ms, ..self.counters }
     }
 
     fn ms(&mut self, at: Instant) -> f64 {
@@ -309,12 +315,16 @@ impl Receiver {
             // all the same and be later from here on, unless that goes beyond the bounds.
             let only_blind = !self.gap_passed;
             let room = line(packet.media) <= self.delay.highest_line() + 1.0;
-            let wanted = late > (self.tuning.trim_ms * TICKS_PER_MS as f32) as i64
+            self.late_run += 1;
+            let wanted = self.late_run >= self.tuning.late_run
+                || late > (self.tuning.trim_ms * TICKS_PER_MS as f32) as i64
                 || line(packet.media) <= self.target_line() + f64::from(self.tuning.trim_slack_ms);
             if only_blind && room && wanted {
                 self.next_media = packet.media;
                 late = 0;
             }
+        } else {
+            self.late_run = 0;
         }
         let mut frame = std::mem::take(&mut self.frame);
         frame.clear();
@@ -339,25 +349,35 @@ impl Receiver {
             self.blend_into(&mut frame);
         }
         self.next_media = packet.media + length;
-        let excess = line(packet.media) - self.target_line();
+        let mut excess = line(packet.media) - self.target_line();
+        // The buffer runs low: what is missing is late already, and lateness comes in clusters.
+        let waiting = self.stream.as_ref().and_then(Stream::last_media).map_or(0, |m| m + length - packet.media).max(length);
+        let low_water = self.delay.spread() * f64::from(self.tuning.low_water) - 20.0 * f64::from(self.tuning.low_water_off);
+        excess = excess.min(waiting as f64 / TICKS_PER_MS as f64 - low_water);
         if good {
-            self.stretch(&mut frame, excess as f32);
+            // Decoding is due whenever less than a tick's sound is left. So shortening by more
+            // than what is left moves all that follows a whole tick ahead, and by less moves
+            // nothing but the sound itself: that much is free.
+            let left = self.out.len() as f64 * 1000.0 / f64::from(self.rate);
+            let change = (excess / 10.0).floor() * 10.0 + left;
+            self.stretch(&mut frame, change as f32, -excess as f32);
             self.noise.learn(&frame);
         }
-        self.delay_ms = (line(packet.media) - self.delay.base()) as f32;
+        self.counters.delay_ms = (line(packet.media) - self.delay.base()) as f32;
         self.close_gap();
         self.emit(&frame, !good);
         self.frame = frame;
     }
 
     /// Moves towards the target by making the frame shorter or longer.
-    fn stretch(&mut self, frame: &mut Vec<i16>, excess_ms: f32) {
+    fn stretch(&mut self, frame: &mut Vec<i16>, excess_ms: f32, lack_ms: f32) {
         let t = &self.tuning;
         self.frames_since_stretch = self.frames_since_stretch.saturating_add(1);
         let level = rms(frame);
         self.speech_level = if level > self.speech_level { level } else { self.speech_level * 0.998 };
-        let quiet = level < (self.speech_level * t.quiet_ratio).max(20.0);
-        if excess_ms > t.cut_from_ms {
+        self.quietest = if level < self.quietest { level } else { self.quietest * 1.003 + 0.01 };
+        let quiet = level < (self.speech_level * t.quiet_ratio).max(20.0).max(self.quietest * t.quiet_over);
+        if excess_ms > t.cut_from_ms + t.cut_from_share * self.delay.spread() as f32 {
             let fast = excess_ms > t.cut_fast_from_ms;
             if !quiet && !fast && self.frames_since_stretch < t.cut_interval {
                 return;
@@ -367,20 +387,22 @@ impl Receiver {
             if let Some(seam) = self.stretcher.find_cut(frame, 2.5_f32.min(most), most)
                 && (quiet || seam.likeness >= likeness)
             {
-                self.stretcher.cut(frame, seam);
+                let cut = self.stretcher.cut(frame, seam);
+                self.counters.cut_ticks += self.ticks(cut) as u64;
                 self.frames_since_stretch = 0;
             }
-        } else if excess_ms < -t.repeat_from_ms {
-            let fast = excess_ms < -t.repeat_fast_from_ms;
+        } else if lack_ms > t.repeat_from_ms {
+            let fast = lack_ms > t.repeat_fast_from_ms;
             if !quiet && !fast && self.frames_since_stretch < t.repeat_interval {
                 return;
             }
             let likeness = if fast { t.repeat_fast_likeness } else { t.repeat_likeness };
-            let most = (-excess_ms).clamp(5.0, 15.0);
+            let most = (-excess_ms).clamp(6.0, 15.0);
             if let Some(seam) = self.stretcher.find_repeat(&self.history, frame, 2.5, most)
                 && (quiet || seam.likeness >= likeness)
             {
-                self.stretcher.repeat(&self.history, frame, seam);
+                let repeated = self.stretcher.repeat(&self.history, frame, seam);
+                self.counters.repeated_ticks += self.ticks(repeated) as u64;
                 self.frames_since_stretch = 0;
             }
         }
@@ -409,7 +431,7 @@ impl Receiver {
                     frame.drain(..trimmed);
                     self.blend_into(&mut frame);
                 }
-                self.recovered += 1;
+                self.counters.recovered += 1;
                 concealed = false;
             }
         }
@@ -461,6 +483,7 @@ impl Receiver {
         let mut frame = std::mem::take(&mut self.frame);
         frame.clear();
         self.make_up(ticks, &mut frame);
+        self.counters.underruns += u64::from(self.gap == 0);
         self.next_media += ticks;
         self.gap += ticks;
         self.emit(&frame, !self.pausing);
@@ -541,7 +564,7 @@ impl Receiver {
         }
         self.out.extend(frame);
         if concealed {
-            self.concealed_ticks += self.ticks(frame.len()) as u64;
+            self.counters.concealed_ticks += self.ticks(frame.len()) as u64;
         }
         match self.runs.back_mut() {
             Some(run) if run.1 == concealed => run.0 += frame.len(),

@@ -15,12 +15,22 @@ pub(crate) struct Tuning {
     pub(crate) extra_without_fec_ms: f32,
     /// A packet that came less than this too late loses its beginning instead of delaying all.
     pub(crate) trim_ms: f32,
+    /// So many packets in a row that came too late delay all.
+    pub(crate) late_run: u32,
     /// Delay beyond the target up to which a late packet may delay all.
     pub(crate) trim_slack_ms: f32,
+    /// Below this share of the delay's spread the buffer is low, and frames are made longer.
+    pub(crate) low_water: f32,
+    /// Frames to take off it.
+    pub(crate) low_water_off: f32,
     /// Frames below this share of the speech level are quiet: stretching them is not heard.
     pub(crate) quiet_ratio: f32,
+    /// Frames below this multiple of the quietest recent one are quiet too.
+    pub(crate) quiet_over: f32,
     /// Excess of delay from which frames are made shorter, ms.
     pub(crate) cut_from_ms: f32,
+    /// The same as a share of the delay's spread, to be added.
+    pub(crate) cut_from_share: f32,
     /// Excess from which it is urgent, ms.
     pub(crate) cut_fast_from_ms: f32,
     /// Frames from one cut to the next in speech.
@@ -46,20 +56,25 @@ pub(crate) struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
-            quantile: 0.985,
+            quantile: 0.99,
             window: 400,
             start_ms: 20.0,
             loss_memory_ms: 8000,
             extra_without_fec_ms: 0.0,
-            trim_ms: 0.0,
-            trim_slack_ms: 0.0,
-            quiet_ratio: 0.05,
-            cut_from_ms: 8.0,
-            cut_fast_from_ms: 60.0,
+            trim_ms: 50.0,
+            late_run: 3,
+            trim_slack_ms: -1000.0,
+            low_water: 0.0,
+            low_water_off: 0.0,
+            quiet_ratio: 0.005,
+            quiet_over: 1.5,
+            cut_from_ms: 20.0,
+            cut_from_share: 0.1,
+            cut_fast_from_ms: 80.0,
             cut_interval: 5,
-            cut_likeness: 0.9,
-            cut_fast_likeness: 0.7,
-            repeat_from_ms: 2.0,
+            cut_likeness: 2.0,
+            cut_fast_likeness: 0.85,
+            repeat_from_ms: 1.0,
             repeat_fast_from_ms: 20.0,
             repeat_interval: 2,
             repeat_likeness: 0.8,

@@ -1,0 +1,14 @@
+//! The sound of a call: codecs, the receive path, what is sent, and what a program holds.
+
+mod support;
+
+mod call_audio_send;
+mod codecs;
+mod e_model;
+mod key_presses;
+mod mixing_and_levels;
+mod receive_path;
+mod resampling;
+mod streams_and_writers;
+mod tones;
+mod wav_files;
