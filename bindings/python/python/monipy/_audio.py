@@ -1,0 +1,67 @@
+"""Sound to and from files and arrays: whatever holds samples becomes 16-bit mono samples at a rate."""
+
+from __future__ import annotations
+
+import array
+import os
+import sys
+import wave
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._errors import error_for
+from ._generated import Code
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    #: Samples of a frame: a numpy array of int16, or a memoryview where numpy is not installed. It is ``Any``, so that
+    #: programs type-check with and without numpy's types.
+    Samples: TypeAlias = Any
+    #: What can be played: the path of a WAV file, 16-bit samples, bytes of them, or floats from -1 to 1.
+    Playable: TypeAlias = "str | os.PathLike[str] | Buffer"
+
+RATES = (8000, 16000, 24000, 48000)
+
+
+def load(sound: Playable, rate: int) -> tuple[Any, int]:
+    """(samples, rate): of the WAV file, or of the array at ``rate``."""
+    if isinstance(sound, (str, os.PathLike)):
+        return read_wav(sound)
+    return as_int16(sound), rate
+
+
+def as_int16(sound: Any) -> Any:
+    """Something with a buffer of 16-bit samples or of bytes of them; floats from -1 to 1 are scaled."""
+    try:
+        view = memoryview(sound)
+    except TypeError:
+        raise error_for(
+            Code.INVALID_ARGUMENT, f"sound: {type(sound).__name__} given; it wants the path of a WAV file, 16-bit samples, or floats"
+        ) from None
+    if view.ndim != 1:
+        raise error_for(Code.INVALID_ARGUMENT, f"sound: {view.ndim} dimensions; it wants one channel, in one dimension")
+    if not view.c_contiguous:
+        view = memoryview(view.tobytes()).cast(view.format)  # type: ignore[call-overload]
+    if view.format in ("f", "d"):
+        return array.array("h", (max(-32768, min(32767, round(s * 32767))) for s in view.tolist()))
+    if view.format not in ("h", "B", "b", "c"):
+        raise error_for(Code.INVALID_ARGUMENT, f"sound: items of format {view.format!r}; it wants int16, bytes of int16, or floats")
+    return view
+
+
+def read_wav(path: str | os.PathLike[str]) -> tuple[Any, int]:
+    """(samples, rate) of a 16-bit PCM WAV file; several channels are mixed to one."""
+    try:
+        with wave.open(os.fspath(path), "rb") as file:
+            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            data = file.readframes(file.getnframes())
+    except (wave.Error, EOFError) as e:
+        raise error_for(Code.INVALID_ARGUMENT, f"{path}: not a PCM WAV file ({e})") from None
+    if width != 2:
+        raise error_for(Code.INVALID_ARGUMENT, f"{path}: {width * 8} bits a sample; it wants 16")
+    samples = array.array("h", data)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    if channels > 1:
+        samples = array.array("h", (sum(samples[i : i + channels]) // channels for i in range(0, len(samples) - channels + 1, channels)))
+    return samples, rate
