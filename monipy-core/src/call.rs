@@ -3,7 +3,9 @@
 use crate::audio::{AudioStream, AudioWriter};
 use crate::error::Result;
 use crate::event::{Direction, IncomingCall, Stats};
+use crate::recording::Recording;
 use crate::supervisor::{Pending, Supervisor};
+use std::path::Path;
 
 /// A call within its supervisor. Ids are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,6 +114,14 @@ impl Call {
     /// 1002 when the call is over, 1003 for a rate that is not offered.
     pub fn audio_writer(&self, sample_rate: u32) -> Result<AudioWriter> {
         self.supervisor.audio_writer(self.id, sample_rate)
+    }
+    /// Records it to a stereo WAV file. See [`Supervisor::record`].
+    ///
+    /// # Errors
+    /// 1002 when the call is over, 1003 for a rate that is not offered or a file that cannot be
+    /// written.
+    pub fn record(&self, path: impl AsRef<Path>, sample_rate: u32) -> Result<Recording> {
+        self.supervisor.record(self.id, path, sample_rate)
     }
     /// Its figures now.
     #[must_use]

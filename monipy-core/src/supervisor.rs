@@ -9,8 +9,10 @@ use crate::engine::machine::Command;
 use crate::engine::shared::{CallSound, Shared};
 use crate::error::{Error, Reply, Result};
 use crate::event::{Event, Stats};
+use crate::recording::Recording;
 use crate::vocabulary::code;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -224,6 +226,18 @@ impl Supervisor {
     /// 1002 when there is no such call, 1003 for a rate that is not offered.
     pub fn audio_writer(&self, call: CallId, sample_rate: u32) -> Result<AudioWriter> {
         self.sound(call)?.control.add_writer(sample_rate)
+    }
+
+    /// Records a call to a WAV file of 16-bit samples at `sample_rate`: what is heard on the left, what
+    /// is sent on the right. Begins now, with sound from `callStream` on, and ends with the call or
+    /// with [`Recording::stop`]. An existing file is replaced.
+    ///
+    /// # Errors
+    /// 1002 when there is no such call, 1003 for a rate that is not offered or a file that cannot
+    /// be written.
+    pub fn record(&self, call: CallId, path: impl AsRef<Path>, sample_rate: u32) -> Result<Recording> {
+        let sides = self.sound(call)?.control.add_sides(sample_rate)?;
+        Recording::start(&self.inner.runtime, sides, path.as_ref(), sample_rate)
     }
 
     fn sound(&self, call: CallId) -> Result<CallSound> {

@@ -12,7 +12,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyMemoryView};
+use pyo3::types::{PyBytes, PyList, PyMemoryView};
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -294,7 +294,10 @@ impl AudioSink {
             let pcm = samples(pcm)?;
             match self.writer.get().try_lock() {
                 Ok(mut writer) => Ok(writer.write(&pcm)),
-                Err(_) => Err(raised(py, &Error::new(code::INVALID_STATE, "another thread or task is writing; wait for it, or make another writer"))),
+                Err(_) => Err(raised(
+                    py,
+                    &Error::new(code::INVALID_STATE, "another thread or task is writing; wait for it, or make another writer"),
+                )),
             }
         })
     }
@@ -374,4 +377,23 @@ impl AudioSink {
     fn queued_ms(&self, py: Python<'_>) -> PyResult<Option<u32>> {
         entry(py, || Ok(self.writer.get().try_lock().ok().map(|w| w.queued_ms())))
     }
+}
+
+/// `pcm` at another rate, as bytes of 16-bit samples in the machine's byte order.
+#[pyfunction]
+pub(crate) fn resample<'py>(py: Python<'py>, pcm: &Bound<'py, PyAny>, from_rate: u32, to_rate: u32) -> PyResult<Bound<'py, PyBytes>> {
+    entry(py, || {
+        // Beyond these the filter would need more memory than sound is worth.
+        if let Some(rate) = [from_rate, to_rate].into_iter().find(|r| !(4000..=384_000).contains(r)) {
+            return Err(invalid_argument(py, format!("rate: {rate} Hz; it accepts 4000 to 384000")));
+        }
+        let pcm = samples(pcm)?;
+        let out = py.detach(|| {
+            let mut resampler = monipy_core::audio::resample::Resampler::new(from_rate, to_rate);
+            let mut out = Vec::new();
+            resampler.process(&pcm, &mut out);
+            out.iter().flat_map(|s: &i16| s.to_ne_bytes()).collect::<Vec<u8>>()
+        });
+        Ok(PyBytes::new(py, &out))
+    })
 }

@@ -47,7 +47,8 @@ fn codecs(given: &Bound<'_, PyAny>) -> PyResult<Vec<Codec>> {
         Ok(one) => one.to_string().split(',').map(|s| s.trim().to_owned()).collect(),
         Err(_) => value("codecs", given, "a list of opus, PCMU, PCMA")?,
     };
-    let known = |n: &String| Codec::from_name(n).ok_or_else(|| invalid_argument(given.py(), format!("codecs: {n:?} is none of opus, PCMU, PCMA")));
+    let known =
+        |n: &String| Codec::from_name(n).ok_or_else(|| invalid_argument(given.py(), format!("codecs: {n:?} is none of opus, PCMU, PCMA")));
     names.iter().map(known).collect()
 }
 
@@ -73,7 +74,11 @@ fn ice_servers(given: &Bound<'_, PyAny>) -> PyResult<Vec<IceServer>> {
             Some(url) => url,
             None => field("urls")?.ok_or_else(wrong)?,
         };
-        servers.push(IceServer { url, username: field("username")?.unwrap_or_default(), credential: field("credential")?.unwrap_or_default() });
+        servers.push(IceServer {
+            url,
+            username: field("username")?.unwrap_or_default(),
+            credential: field("credential")?.unwrap_or_default(),
+        });
     }
     Ok(servers)
 }

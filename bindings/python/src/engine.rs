@@ -7,9 +7,11 @@ use crate::events::EventQueue;
 use crate::guard::{Owned, entry};
 use crate::hub::{Hub, Outcome};
 use crate::pending::Pending;
+use crate::recording::Recording;
 use monipy_core::{CallId, CallState, Reply, Supervisor};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -164,6 +166,14 @@ impl Engine {
         entry(py, || self.supervisor.get().audio_writer(CallId(call), rate).map(AudioSink::new).map_err(|e| raised(py, &e)))
     }
 
+    /// Records a call.
+    fn record(&self, py: Python<'_>, call: u64, path: PathBuf, rate: u32) -> PyResult<Recording> {
+        entry(py, || {
+            let recording = py.detach(|| self.supervisor.get().record(CallId(call), path, rate));
+            recording.map(Recording::new).map_err(|e| raised(py, &e))
+        })
+    }
+
     /// Ends calls, logs out, stops; blocks up to `timeout` seconds with the interpreter lock released.
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         entry(py, || {
@@ -224,4 +234,3 @@ pub(crate) fn stop_threads(py: Python<'_>, timeout: f64) -> PyResult<()> {
         Ok(())
     })
 }
-

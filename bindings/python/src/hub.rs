@@ -4,8 +4,8 @@
 
 use crate::errors::raised;
 use crate::guard::{Owned, entry};
-use monipy_core::{Error, Reply};
 use monipy_core::vocabulary::code;
+use monipy_core::{Error, Reply};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use std::future::Future;

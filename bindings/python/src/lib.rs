@@ -13,6 +13,7 @@ mod events;
 mod guard;
 mod hub;
 mod pending;
+mod recording;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -27,8 +28,10 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<audio::AudioQueue>()?;
     m.add_class::<audio::AudioSink>()?;
     m.add_class::<hub::Hub>()?;
+    m.add_class::<recording::Recording>()?;
     m.add_class::<pending::Pending>()?;
     m.add_function(wrap_pyfunction!(engine::close_all, m)?)?;
+    m.add_function(wrap_pyfunction!(audio::resample, m)?)?;
     m.add_function(wrap_pyfunction!(engine::stop_threads, m)?)?;
     Ok(())
 }

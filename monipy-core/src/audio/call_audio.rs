@@ -8,6 +8,7 @@ use super::receive::{PacketKind, ReceiveStats, Receiver, Tuning};
 use super::resample::Resampler;
 use super::rtp::{OutboundRtp, RtpPacket};
 use super::send::{SendPath, SentKey};
+use super::sides::Sides;
 use super::tap::Framer;
 use super::telephone_event::{EventReceiver, Key};
 use crate::call::CallId;
@@ -97,6 +98,7 @@ pub struct CallAudio {
     key_receiver: EventReceiver,
     sender: SendPath,
     taps: Vec<(StreamSender, Framer)>,
+    sides: Vec<Sides>,
     callbacks: Option<Callbacks>,
     playback: Option<Playback>,
     capture: Option<Capture>,
@@ -138,6 +140,7 @@ impl CallAudio {
             key_receiver: EventReceiver::default(),
             sender,
             taps: Vec::new(),
+            sides: Vec::new(),
             callbacks: None,
             playback: None,
             capture: None,
@@ -227,6 +230,9 @@ impl CallAudio {
         for (_, framer) in &mut self.taps {
             framer.skip(ms);
         }
+        for sides in &mut self.sides {
+            sides.skip(ms);
+        }
         if let Some(callbacks) = &mut self.callbacks {
             callbacks.heard.skip(ms);
         }
@@ -236,6 +242,7 @@ impl CallAudio {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
+            Command::Sides { sender, sample_rate } => self.sides.push(Sides::new(sender, sample_rate)),
             Command::Writer(source) => self.sender.add_writer(source),
             Command::Mute(muted) => self.sender.set_muted(muted),
             Command::Dtmf { digits, duration_ms, gap_ms } => {
@@ -304,6 +311,9 @@ impl CallAudio {
             });
             wanted
         });
+        for sides in &mut self.sides {
+            sides.hear(&pcm, rate, concealed);
+        }
         if let Some(Callbacks { io, heard, .. }) = &mut self.callbacks {
             let (call, sample_rate) = (self.config.call, heard.sample_rate());
             heard.push(&pcm, rate, concealed, |timestamp, concealed, pcm| {
@@ -321,7 +331,8 @@ impl CallAudio {
         let taps = self.taps.iter().map(|(_, framer)| framer.sample_rate());
         let callbacks = self.callbacks.iter().map(|c| c.heard.sample_rate());
         let playback = self.playback.iter().map(|p| p.framer.sample_rate());
-        taps.chain(callbacks).chain(playback).max().unwrap_or(0).max(16_000)
+        let sides = self.sides.iter().map(Sides::sample_rate);
+        taps.chain(sides).chain(callbacks).chain(playback).max().unwrap_or(0).max(16_000)
     }
 
     /// 10 ms of this side, and every 20 ms a packet.
@@ -359,6 +370,8 @@ impl CallAudio {
             }
         }
         self.sender.collect(&mut others);
+        let (sent, rate) = self.sender.collected();
+        self.sides.retain_mut(|sides| sides.speak(sent, rate));
         self.sender.send(out, &mut self.sent_keys);
         for (digit, duration_ms) in std::mem::take(&mut self.sent_keys) {
             self.tell(AudioEvent::DtmfSent { digit, duration_ms });

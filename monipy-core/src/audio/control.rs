@@ -3,6 +3,7 @@
 
 use super::call_audio::CodecMap;
 use super::io::{AudioIo, AudioStream, AudioWriter, StreamSender, WriterSource, audio_stream, audio_writer};
+use super::sides;
 use crate::call::CallId;
 use crate::error::{Error, Result};
 use crate::event::Stats;
@@ -57,6 +58,7 @@ pub enum AudioEvent {
 
 pub(crate) enum Command {
     Tap { sender: StreamSender, sample_rate: u32, frame_ms: u32 },
+    Sides { sender: StreamSender, sample_rate: u32 },
     Writer(WriterSource),
     Mute(bool),
     Dtmf { digits: Vec<char>, duration_ms: u32, gap_ms: u32 },
@@ -150,6 +152,19 @@ impl CallAudioControl {
         self.check_open()?;
         let (sender, stream) = audio_stream(frame_ms);
         self.give(Command::Tap { sender, sample_rate, frame_ms });
+        Ok(stream)
+    }
+
+    /// Both sides of the call: frames of 20 ms with two channels, interleaved; what is heard on the
+    /// left, what is sent on the right.
+    ///
+    /// # Errors
+    /// 1003 for a rate that is not offered; 1002 when the call is over.
+    pub fn add_sides(&self, sample_rate: u32) -> Result<AudioStream> {
+        check_rate(sample_rate)?;
+        self.check_open()?;
+        let (sender, stream) = audio_stream(sides::FRAME_MS);
+        self.give(Command::Sides { sender, sample_rate });
         Ok(stream)
     }
 

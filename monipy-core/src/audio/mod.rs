@@ -18,6 +18,7 @@ pub(crate) mod receive;
 pub mod resample;
 mod rtp;
 mod send;
+mod sides;
 mod tap;
 pub mod telephone_event;
 pub mod tone;

@@ -204,6 +204,15 @@ impl SendPath {
         self.ticks = self.ticks.wrapping_add(1);
     }
 
+    /// The 10 ms that [`SendPath::collect`] gathered last, and their rate; silence while nothing may
+    /// be sent.
+    pub(crate) fn collected(&self) -> (&[i16], u32) {
+        const SILENCE: [i16; 480] = [0; 480];
+        let samples = self.rate as usize / 100;
+        let gathered = self.frame.len().checked_sub(samples).and_then(|start| self.frame.get(start..)).filter(|_| self.allowed);
+        (gathered.unwrap_or(SILENCE.get(..samples).unwrap_or(&SILENCE)), self.rate)
+    }
+
     /// After every second tick: the packet of the 20 ms that were collected.
     pub(crate) fn send(&mut self, out: &mut Vec<OutboundRtp>, sent_keys: &mut Vec<SentKey>) {
         if !self.ticks.is_multiple_of(2) {

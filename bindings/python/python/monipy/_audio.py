@@ -8,6 +8,7 @@ import sys
 import wave
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from . import _native
 from ._errors import error_for
 from ._generated import Code
 
@@ -65,3 +66,10 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[Any, int]:
     if channels > 1:
         samples = array.array("h", (sum(samples[i : i + channels]) // channels for i in range(0, len(samples) - channels + 1, channels)))
     return samples, rate
+
+
+def resampled(samples: Any, rate: int) -> tuple[Any, int]:
+    """(samples, rate) at a rate that a call takes: what comes at another, 44,100 Hz say, is converted to 48 kHz."""
+    if rate in RATES:
+        return samples, rate
+    return _native.resample(samples, rate, 48000), 48000

@@ -15,21 +15,31 @@ from . import _lifetime, _native
 _ids = itertools.count(1)
 _lock = threading.Lock()
 _hub: _native.Hub | None = None
-_by_id: dict[int, Inbox] = {}
+_by_id: weakref.WeakValueDictionary[int, Box] = weakref.WeakValueDictionary()
 _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = weakref.WeakKeyDictionary()
 
 
-class Inbox:
+class Box:
+    """Where the hub puts what somebody waits for."""
+
+    def __init__(self) -> None:
+        self.id = next(_ids)
+        self.hub = _running_hub()
+        _by_id[self.id] = self
+
+    def _post(self, items: list[tuple[int, Any]]) -> None:
+        """Called in the hub's thread with (token, outcome) of what has come about."""
+        raise NotImplementedError
+
+
+class Inbox(Box):
     """What one event loop waits for: a function per token."""
 
-    __slots__ = ("_expected", "_loop", "hub", "id")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, hub: _native.Hub) -> None:
-        self.id = next(_ids)
-        self.hub = hub
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self._expected: dict[int, Callable[[Any], None]] = {}
         # Weak, so that a loop that nobody uses can go.
-        self._loop = weakref.ref(loop, lambda _: _by_id.pop(self.id, None))
+        self._loop = weakref.ref(loop)
 
     def expect(self, token: int, then: Callable[[Any], None]) -> None:
         """Has ``then`` called with the outcome, in the loop's thread."""
@@ -77,10 +87,12 @@ def inbox() -> Inbox:
     """The inbox of the running loop."""
     loop = asyncio.get_running_loop()
     found = _by_loop.get(loop)
-    return found if found is not None else _new_inbox(loop)
+    if found is None:
+        found = _by_loop[loop] = Inbox(loop)
+    return found
 
 
-def _new_inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
+def _running_hub() -> _native.Hub:
     global _hub
     with _lock:
         if _hub is None:
@@ -88,15 +100,14 @@ def _new_inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
             _lifetime.register_hub(hub)
             _lifetime.start_thread(threading.Thread(target=_run, args=(hub,), name="monipy-asyncio", daemon=True))
             _hub = hub
-        made = Inbox(loop, _hub)
-        _by_id[made.id] = made
-        _by_loop[loop] = made
-        return made
+        return _hub
 
 
 def _run(hub: _native.Hub) -> None:
     while (batches := hub.wait()) is not None:
-        for inbox_id, items in batches:
-            found = _by_id.get(inbox_id)
-            if found is not None:
-                found._post(items)
+        for box_id, items in batches:
+            box = _by_id.get(box_id)
+            if box is not None:
+                box._post(items)
+            # Not kept over the wait: a supervisor must be able to go.
+            del box

@@ -1,0 +1,59 @@
+//! A call on its way to a file.
+
+use crate::guard::{Owned, entry};
+use crate::hub::{Hub, Outcome};
+use crate::pending::block_on;
+use pyo3::prelude::*;
+
+/// A recording that goes on, or has ended.
+#[pyclass(frozen, module = "monipy._native")]
+pub(crate) struct Recording {
+    recording: Owned<monipy_core::Recording>,
+}
+
+impl Recording {
+    pub(crate) fn new(recording: monipy_core::Recording) -> Self {
+        Recording { recording: Owned::new(recording) }
+    }
+}
+
+#[pymethods]
+impl Recording {
+    /// Ends it.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        entry(py, || {
+            self.recording.get().stop();
+            Ok(())
+        })
+    }
+
+    /// What is in the file so far.
+    fn seconds(&self, py: Python<'_>) -> PyResult<f64> {
+        entry(py, || Ok(self.recording.get().recorded().as_secs_f64()))
+    }
+
+    /// Blocks until the file is whole; False when `timeout` seconds are over first.
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>, main: bool) -> PyResult<bool> {
+        entry(py, || Ok(block_on(py, self.recording.get().done(), timeout, main)?.is_some()))
+    }
+
+    /// Lets the hub wait until the file is whole; gives the token.
+    fn submit_done(&self, py: Python<'_>, hub: &Hub, inbox: u64) -> PyResult<u64> {
+        entry(py, || {
+            let recording = self.recording.get().clone();
+            let wait = async move {
+                let _ = recording.done().await;
+                Outcome::Ready
+            };
+            Ok(hub.submit(inbox, wait).0)
+        })
+    }
+
+    /// Blocks until the file is whole; gives its seconds, or raises OSError.
+    fn result(&self, py: Python<'_>) -> PyResult<f64> {
+        entry(py, || {
+            let recorded = block_on(py, self.recording.get().done(), None, false)?.transpose()?;
+            Ok(recorded.unwrap_or_default().as_secs_f64())
+        })
+    }
+}
