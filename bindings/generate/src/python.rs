@@ -64,6 +64,11 @@ pub(crate) fn render() -> String {
          from dataclasses import dataclass\nfrom enum import IntEnum\n\
          from typing import Any, ClassVar, Literal, Mapping, Optional, Sequence, Type, TypedDict\n\n"
     );
+    let mut public: Vec<String> =
+        ["CONFIG_JS_NAMES", "Code", "ConfigOptions", "EVENT_CLASSES", "Event", "EventName", "SupervisorOptions"].map(String::from).to_vec();
+    public.extend(EVENTS.iter().map(class));
+    public.sort_unstable();
+    let _ = write!(out, "__all__ = [\n    \"{}\",\n]\n\n", public.join("\",\n    \""));
     let names: Vec<_> = EVENTS.iter().map(|e| format!("\"{}\"", e.name)).collect();
     let _ =
         write!(out, "#: The vendor's names of the events, as given to ``on``.\nEventName = Literal[\n    {},\n]\n", names.join(",\n    "));
@@ -84,6 +89,12 @@ pub(crate) fn render() -> String {
     for c in CONFIG {
         let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
         let _ = write!(out, "\n    {}: {}\n    \"\"\"{} Default: {}{unit}.\"\"\"\n", c.name, setting_type(c), sentence(c.doc), c.default);
+    }
+    out.push_str(
+        "\n\nclass SupervisorOptions(ConfigOptions, total=False):\n    \"\"\"What a supervisor's constructor takes: the settings, and the vendor's own spelling of some.\"\"\"\n",
+    );
+    for c in CONFIG.iter().filter(|c| c.vendor && c.js != c.name) {
+        let _ = write!(out, "\n    {}: {}\n    \"\"\"``{}``, as the vendor spells it.\"\"\"\n", c.js, setting_type(c), c.name);
     }
     out.push_str("\n\n#: The settings by JavaScript's names, for configuration files that both languages read.\nCONFIG_JS_NAMES: Mapping[str, str] = {\n");
     for c in CONFIG {

@@ -3,6 +3,7 @@
 
 use monipy_core::Error;
 use monipy_core::vocabulary::code;
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -19,4 +20,11 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
 /// The exception for an argument that is not acceptable.
 pub(crate) fn invalid_argument(py: Python<'_>, status: impl Into<String>) -> PyErr {
     raised(py, &Error::new(code::INVALID_ARGUMENT, status))
+}
+
+/// Tells `sys.unraisablehook` of an exception that has nowhere to go, and of what raised it.
+#[pyfunction]
+pub(crate) fn report(error: Bound<'_, PyBaseException>, what: Option<&Bound<'_, PyAny>>) {
+    let py = error.py();
+    PyErr::from_value(error.into_any()).write_unraisable(py, what);
 }

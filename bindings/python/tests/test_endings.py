@@ -38,7 +38,8 @@ def test_exit_with_twenty_live_objects(run: int) -> None:
                     s.on("error", lambda e: None)
                     events = s.events()
                     asyncio.ensure_future(anext(events, None))
-                    asyncio.ensure_future(s.login("1001", "secret"))
+                    task = asyncio.ensure_future(s.login("1001", "secret"))
+                    task.add_done_callback(lambda t: t.cancelled() or t.exception())
                     live.append((s, events))
                 await asyncio.sleep(0.05)
             loop = asyncio.new_event_loop()
@@ -94,7 +95,7 @@ def test_a_forked_child_is_told_and_ends_in_peace() -> None:
             import os, sys, warnings, monipy, monipy.sync
             warnings.simplefilter("ignore", DeprecationWarning)
             s = monipy.sync.Supervisor()
-            s.on("error", print)
+            s.on("error", lambda e: None)
             events = s.events()
             child = os.fork()
             if child == 0:

@@ -112,8 +112,7 @@ def test_asyncio_handlers_run_in_the_loop_and_may_be_coroutines(monkeypatch: pyt
                     await supervisor.logout()
             assert await plain is here
             assert await slow is here
-            while not unraisable.errors:
-                await asyncio.sleep(0)
+            assert await asyncio.to_thread(unraisable.came.wait, 60)
 
     asyncio.run(main())
     assert [str(e) for e in unraisable.errors] == ["in a task"]

@@ -14,7 +14,7 @@ from . import _native
 from ._audio import load, resampled
 from ._errors import MonipyError, error_for, login_error
 from ._events import Handlers, check_names, make_event, report
-from ._generated import Code, ConfigOptions, Event, EventName
+from ._generated import Code, Event, EventName, SupervisorOptions
 from ._hub import Box, inbox
 from ._model import BaseCall, BaseSupervisor, Reply
 from ._streams import AudioStream, CallStream, EventStream
@@ -213,7 +213,7 @@ class Supervisor(BaseSupervisor[Call]):
     in a dict. Nothing is connected until ``login``. Close it, or use ``async with``.
     """
 
-    def __init__(self, options: Mapping[str, Any] | None = None, /, **settings: Unpack[ConfigOptions]) -> None:
+    def __init__(self, options: Mapping[str, Any] | None = None, /, **settings: Unpack[SupervisorOptions]) -> None:
         super().__init__(options, settings)
         self._handlers = Handlers()
         self._tasks: set[asyncio.Future[Any]] = set()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from . import _native
 from ._errors import error_for
 from ._generated import EVENT_CLASSES, Code, Event
 
@@ -43,10 +43,7 @@ def check_names(names: Iterable[str]) -> frozenset[str]:
 
 def report(error: BaseException, what: Any) -> None:
     """Tells ``sys.unraisablehook`` of a handler that failed. Never raises."""
-    try:
-        sys.unraisablehook(sys.UnraisableHookArgs((type(error), error, error.__traceback__, "monipy: a handler raised", what)))  # type: ignore[call-arg, arg-type]
-    except BaseException:
-        pass
+    _native.report(error, what)
 
 
 class Handlers:

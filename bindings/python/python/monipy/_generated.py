@@ -7,6 +7,37 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Literal, Mapping, Optional, Sequence, Type, TypedDict
 
+__all__ = [
+    "AnsweredEvent",
+    "CONFIG_JS_NAMES",
+    "CallStreamEvent",
+    "Code",
+    "ConfigOptions",
+    "ConnectedEvent",
+    "DisconnectedEvent",
+    "DtmfEvent",
+    "EVENT_CLASSES",
+    "EndedEvent",
+    "ErrorEvent",
+    "Event",
+    "EventName",
+    "HangupEvent",
+    "HoldEvent",
+    "IncomingCallEvent",
+    "LoginEvent",
+    "LoginFailedEvent",
+    "LogoutEvent",
+    "MediaFailedEvent",
+    "MissedEvent",
+    "OverflowEvent",
+    "RebootEvent",
+    "RingingEvent",
+    "StatsEvent",
+    "SupervisorOptions",
+    "TryingEvent",
+    "UnholdEvent",
+]
+
 #: The vendor's names of the events, as given to ``on``.
 EventName = Literal[
     "login",
@@ -448,6 +479,16 @@ class ConfigOptions(TypedDict, total=False):
 
     local_address: str
     """IP address that media sockets bind to. Default: every interface."""
+
+
+class SupervisorOptions(ConfigOptions, total=False):
+    """What a supervisor's constructor takes: the settings, and the vendor's own spelling of some."""
+
+    autoReboot: bool
+    """``auto_reboot``, as the vendor spells it."""
+
+    ringTime: int
+    """``ring_time``, as the vendor spells it."""
 
 
 #: The settings by JavaScript's names, for configuration files that both languages read.

@@ -27,7 +27,7 @@ from ._audio import load, resampled
 from ._client import CLOSE_TIMEOUT
 from ._errors import MonipyError, error_for, login_error
 from ._events import Handlers, check_names, make_event, report
-from ._generated import Code, ConfigOptions, Event, EventName
+from ._generated import Code, Event, EventName, SupervisorOptions
 from ._model import BaseCall, BaseSupervisor, Reply
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class Call(BaseCall):
 class Supervisor(BaseSupervisor[Call]):
     """A supervisor's phone, for threads. See ``monipy.Supervisor`` for the settings; close it, or use ``with``."""
 
-    def __init__(self, options: Mapping[str, Any] | None = None, /, **settings: Unpack[ConfigOptions]) -> None:
+    def __init__(self, options: Mapping[str, Any] | None = None, /, **settings: Unpack[SupervisorOptions]) -> None:
         super().__init__(options, settings)
         self._lock = threading.RLock()
         self._handlers = Handlers()
