@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 
@@ -127,31 +126,34 @@ def test_a_forked_child_is_told_and_ends_in_peace() -> None:
         "list(s.calls())",
         "s.wait_for('login')",
         "s.login('1001', 'secret')",
-        "__import__('asyncio').run(forever())",
+        "asyncio.run(forever())",
     ],
 )
 def test_ctrl_c_ends_a_wait(waiting: str) -> None:
-    program = f"""
-import socket, monipy, monipy.sync
-# A server that takes connections and says nothing.
-listener = socket.create_server(("127.0.0.1", 0))
-s = monipy.sync.Supervisor(server=f"ws://127.0.0.1:{{listener.getsockname()[1]}}")
-async def forever():
-    async with monipy.Supervisor() as a:
-        async for event in a.events():
-            pass
-print("waiting", flush=True)
-try:
-    {waiting}
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-"""
-    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "waiting\n"
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, out, err) == (0, "interrupted\n", "")
+    assert_clean(
+        run_python(f"""
+            import asyncio, os, signal, socket, sys, threading, time, monipy, monipy.sync
+            # A server that takes connections and says nothing.
+            listener = socket.create_server(("127.0.0.1", 0))
+            s = monipy.sync.Supervisor(server=f"ws://127.0.0.1:{{listener.getsockname()[1]}}")
+            async def forever():
+                async with monipy.Supervisor() as a:
+                    async for event in a.events():
+                        pass
+            main = threading.get_ident()
+            def press():
+                # Once the main thread waits, and not before.
+                while sys._current_frames()[main].f_code.co_name not in ("_fetch", "_reply", "__next__", "select"):
+                    time.sleep(0.001)
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Thread(target=press).start()
+            try:
+                {waiting}
+            except KeyboardInterrupt:
+                print("interrupted")
+        """),
+        "interrupted",
+    )
 
 
 def test_import_needs_no_library_but_libc() -> None:

@@ -13,26 +13,41 @@ and speak into them.
 
 from __future__ import annotations
 
-from . import sync
-from ._client import AudioWriter, Call, Recording, Supervisor
+# A name that is imported as itself is part of the public face.
+from . import sync as sync
+from ._client import (
+    AudioWriter as AudioWriter,
+    Call as Call,
+    Recording as Recording,
+    Supervisor as Supervisor,
+)
 from ._errors import (
-    AlreadyLoggedIn,
-    CallFailed,
-    InternalError,
-    InvalidArgument,
-    InvalidDtmf,
-    InvalidState,
-    LoginFailed,
-    MediaFailed,
-    MonipyError,
-    NotConnected,
-    TimedOut,
+    AlreadyLoggedIn as AlreadyLoggedIn,
+    CallFailed as CallFailed,
+    InternalError as InternalError,
+    InvalidArgument as InvalidArgument,
+    InvalidDtmf as InvalidDtmf,
+    InvalidState as InvalidState,
+    LoginFailed as LoginFailed,
+    MediaFailed as MediaFailed,
+    MonipyError as MonipyError,
+    NotConnected as NotConnected,
+    TimedOut as TimedOut,
 )
 from ._generated import *  # noqa: F403
-from ._generated import Code, Event
-from ._model import Reply, Stats
-from ._native import AudioFrame, __version__
-from ._streams import AudioStream, CallStream, EventStream
+from ._model import (
+    Reply as Reply,
+    Stats as Stats,
+)
+from ._native import (
+    AudioFrame as AudioFrame,
+    __version__ as __version__,
+)
+from ._streams import (
+    AudioStream as AudioStream,
+    CallStream as CallStream,
+    EventStream as EventStream,
+)
 
 #: The vendor's name of the class.
 MONIPY = Supervisor

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import monipy
@@ -94,7 +94,7 @@ async def _phone(options: argparse.Namespace, password: str) -> int:
     return 0
 
 
-def _interruptible(work: Any) -> int:
+def _interruptible(work: Coroutine[Any, Any, int]) -> int:
     """Runs to the end, or to Ctrl-C, which is a way to say that one has seen enough."""
     try:
         return asyncio.run(work)

@@ -157,10 +157,11 @@ class Call(BaseCall):
 
     async def _reached(self, name: str) -> Event:
         """The first event of this name, or the one that ends the call."""
-        waiter = (name, asyncio.get_running_loop().create_future())
+        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        waiter = (name, future)
         self._waiters.append(waiter)
         try:
-            return await waiter[1]
+            return await future
         finally:
             self._waiters.remove(waiter)
 
@@ -363,7 +364,7 @@ class Supervisor(BaseSupervisor[Call]):
         return stream
 
     @overload
-    def on(self, name: EventName) -> Callable[[H], H]: ...
+    def on(self, name: EventName, handler: None = None) -> Callable[[H], H]: ...
     @overload
     def on(self, name: EventName, handler: H) -> H: ...
     def on(self, name: EventName, handler: H | None = None) -> H | Callable[[H], H]:

@@ -6,6 +6,22 @@ from typing_extensions import Buffer
 
 from ._audio import Samples
 
+__all__ = [
+    "__version__",
+    "Engine",
+    "EventQueue",
+    "AudioFrame",
+    "AudioQueue",
+    "AudioSink",
+    "Hub",
+    "Recording",
+    "Pending",
+    "close_all",
+    "resample",
+    "report",
+    "stop_threads",
+]
+
 __version__: str
 
 @final

@@ -6,11 +6,14 @@ import asyncio
 import weakref
 from collections import deque
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from . import _native
 from ._generated import Event
 from ._hub import Inbox, inbox
+
+if TYPE_CHECKING:
+    from ._client import Call
 
 T = TypeVar("T")
 
@@ -165,14 +168,14 @@ class AudioStream(_Stream[_native.AudioFrame]):
         return self._dropped
 
 
-class CallStream(_Stream[Any]):
+class CallStream(_Stream["Call"]):
     """``async for call in supervisor.calls()``: each incoming call, those that ring already among them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[int] = set()
 
-    def _put(self, call: Any) -> None:
+    def _put(self, call: Call) -> None:
         if call.id not in self._seen and not self._ended:
             self._seen.add(call.id)
             self._ready.append(call)

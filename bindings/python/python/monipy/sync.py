@@ -53,6 +53,14 @@ def _reply(pending: _native.Pending, timeout: float | None = None) -> Reply:
     return Reply(*reply)
 
 
+def _deadline(timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    if timeout != timeout:
+        raise error_for(Code.INVALID_ARGUMENT, "timeout: not a number; it accepts seconds, or None to wait for ever")
+    return time.monotonic() + timeout
+
+
 class _Stream(Generic[T]):
     """Iterates over items as they come, blocking; one thread at a time."""
 
@@ -78,7 +86,7 @@ class _Stream(Generic[T]):
 
     def get(self, timeout: float | None = None) -> T | None:
         """The next item; None when there is none any more, or ``timeout`` seconds are over first."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         while not self._ready and not self._ended:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             self._ended = self._fetch(left)
@@ -250,7 +258,7 @@ class Call(BaseCall):
         return self._seen.get("callStream")
 
     def _wait(self, ready: Callable[[], bool], timeout: float | None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         with self._changed:
             while not ready():
                 if self._closed:
@@ -284,7 +292,7 @@ class Call(BaseCall):
         """Speaks a WAV file, or mono samples at ``rate`` (int16, bytes of int16, or floats from -1 to 1), and returns when
         they have been sent: how many samples, fewer when the call or ``timeout`` seconds were over first."""
         samples, rate = resampled(*load(sound, rate))
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         writer = self.writer(rate)
         try:
             taken = writer.write(samples, timeout)
@@ -447,7 +455,7 @@ class Supervisor(BaseSupervisor[Call]):
         return stream
 
     @overload
-    def on(self, name: EventName) -> Callable[[H], H]: ...
+    def on(self, name: EventName, handler: None = None) -> Callable[[H], H]: ...
     @overload
     def on(self, name: EventName, handler: H) -> H: ...
     def on(self, name: EventName, handler: H | None = None) -> H | Callable[[H], H]:
