@@ -127,8 +127,7 @@ impl Ear {
         for (i, (seat, weight)) in self.seats.iter().zip(weight).enumerate() {
             let said = self.gram[i * n + i];
             let active = said > SILENCE * self.samples as f64;
-            let energy =
-                if active { Energy { heard: weight * weight * said, said, samples: self.samples } } else { Energy::default() };
+            let energy = if active { Energy { heard: weight * weight * said, said, samples: self.samples } } else { Energy::default() };
             if let Some(speaker) = self.speakers.get_mut(seat) {
                 speaker.total.add(energy);
                 push_recent(&mut speaker.recent, energy);

@@ -4,6 +4,7 @@
 mod support;
 
 mod call_misbehaviour;
+mod demo;
 mod dialling_in;
 mod hold;
 mod invite;
