@@ -179,6 +179,8 @@ pub(crate) fn hold_far(s: &mut Stage) {
     let leg = s.talking();
     leg.hold().expect("the centre holds");
     s.phone.wait("hold");
+    // The phone knows before the centre does: its ACK is on the way.
+    s.wait(leg.wait_until("held", SOON, |info| info.held_by_centre));
     leg.unhold().expect("the centre takes back");
     s.phone.wait("unhold");
     s.terminate();

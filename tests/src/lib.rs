@@ -1,5 +1,6 @@
 //! What tests that cross the rooms share: servers of the field, started on free loopback ports,
-//! and ears for tones.
+//! ears for tones, and programs in C and C++.
 
 pub mod ears;
 pub mod kamailio;
+pub mod native;

@@ -71,7 +71,7 @@ static int obey(monipy_supervisor *supervisor, const char *command, const char *
   if (strcmp(command, "hear") == 0) return hear(supervisor, (unsigned)atoi(first), second);
   if (strcmp(command, "speak") == 0) return speak(supervisor, first);
   if (strcmp(command, "on_incoming") == 0) {
-    snprintf(on_incoming, sizeof on_incoming, "%s", first);
+    snprintf(on_incoming, sizeof on_incoming, "%.15s", first);
     return MONIPY_OK;
   }
   return MONIPY_ERR_UNSUPPORTED;
