@@ -97,6 +97,18 @@ export interface PcmWritable extends Writable {
   clear(): void
 }
 
+/** A recording that goes on. */
+export interface Recording {
+  /** The file. */
+  readonly path: string | URL
+  /** Seconds that are in the file so far. */
+  readonly seconds: number
+  /** Resolves once the file is whole: 200, or 1003 with what the file system said. */
+  readonly done: Promise<Outcome & { seconds: number }>
+  /** Ends it; resolves as `done`. */
+  stop(): Promise<Outcome & { seconds: number }>
+}
+
 /** The sound of one call. PCM flows from `callStream` on; it may be asked for earlier. */
 export declare class CallStream implements AsyncIterable<AudioFrame> {
   private constructor()
@@ -121,6 +133,12 @@ export declare class CallStream implements AsyncIterable<AudioFrame> {
    * for a file or a rate that cannot be played.
    */
   play(sound: Int16Array | Uint8Array | string | URL, options?: AudioOptions): Promise<Outcome>
+  /**
+   * Records the call to a stereo WAV file: what is heard on the left, what is said on the right.
+   * Begins now and ends with the call, with `stop()` or with the signal. Throws a
+   * {@link MonipyError} for a file that cannot be written.
+   */
+  record(path: string | URL, options?: AudioOptions): Recording
   /** Figures of the call now; null when it is over. */
   stats(): Figures | null
 }

@@ -115,7 +115,8 @@ class Hub {
         rethrow(error)
       }
     } else {
-      this.settle(item.ticket, { code: item.code, status: item.status })
+      const { ticket, code, status, seconds } = item
+      this.settle(ticket, seconds === undefined ? { code, status } : { code, status, seconds })
     }
     this.update()
   }

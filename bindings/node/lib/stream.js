@@ -3,6 +3,7 @@
 // PCM is mono, signed 16 bits, little-endian.
 
 const { Readable, Writable, addAbortSignal } = require('node:stream')
+const { fileURLToPath } = require('node:url')
 const { MonipyError } = require('./error')
 const { readWav } = require('./wav')
 
@@ -149,6 +150,36 @@ async function* frames(hub, reader, signal) {
   }
 }
 
+/** A recording that goes on, until it is stopped or the call is over. */
+class Recording {
+  #hub
+  #id
+  #seconds = 0
+
+  constructor(hub, id, path) {
+    this.#hub = hub
+    this.#id = id
+    /** The file. */
+    this.path = path
+    /** Resolves to { code, status, seconds } once the file is whole. */
+    this.done = hub.ticket(id).then((outcome) => {
+      this.#seconds = outcome.seconds ?? this.#seconds
+      return { ...outcome, seconds: this.#seconds }
+    })
+  }
+
+  /** Seconds that are in the file so far. */
+  get seconds() {
+    return (this.#seconds = Math.max(this.#seconds, this.#hub.engine.recorded(this.#id)))
+  }
+
+  /** Ends it; resolves as `done`. */
+  stop() {
+    this.#hub.engine.stopRecording(this.#id)
+    return this.done
+  }
+}
+
 /** The sound of one call: what `callStream` brings as `status` and as `stream`. */
 class CallStream {
   #hub
@@ -228,6 +259,17 @@ class CallStream {
     return writable.writableFinished ? { code: 200, status: 'played' } : { code: 1002, status: 'the call is over' }
   }
 
+  /**
+   * Records the call to a WAV file: what is heard on the left, what is said on the right. Begins
+   * now and ends with the call, or with `stop()`. Throws for a file that cannot be written.
+   */
+  record(path, { rate = this.#defaults.rate, signal } = {}) {
+    const recording = new Recording(this.#hub, this.#hub.open('record', this.call, fileName(path), rate), path)
+    if (signal?.aborted) void recording.stop()
+    signal?.addEventListener('abort', () => void recording.stop(), { once: true })
+    return recording
+  }
+
   /** Figures of the call now, those of the `stats` event; null when it is over. */
   stats() {
     return this.#hub.engine.figures(this.call)
@@ -249,6 +291,10 @@ class CallStream {
       return 0
     }
   }
+}
+
+function fileName(path) {
+  return path instanceof URL ? fileURLToPath(path) : String(path)
 }
 
 function noop() {}

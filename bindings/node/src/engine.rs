@@ -5,7 +5,7 @@ use crate::wake::JsWaker;
 use crate::work::{self, Done, Listening, Work};
 use futures_util::stream::Stream;
 use monipy_core::audio::{AudioStream, AudioWriter};
-use monipy_core::{CallId, CallInfo, Error, Event, Pending, Supervisor};
+use monipy_core::{CallId, CallInfo, Error, Event, Pending, Recording, Supervisor};
 use napi::bindgen_prelude::{ClassInstance, Function, Int16Array};
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub status: String,
     /// The last event before it.
     pub after: f64,
+    /// Of a recording: what is in the file.
+    pub seconds: Option<f64>,
 }
 
 /// Frames of one reader.
@@ -188,6 +190,7 @@ pub struct Engine {
     waker: Arc<JsWaker>,
     readers: HashMap<u32, Slot<AudioStream>>,
     writers: HashMap<u32, Slot<AudioWriter>>,
+    recordings: HashMap<u32, Recording>,
     next_id: u32,
 }
 
@@ -212,6 +215,7 @@ pub fn create(options: String, bell: Function<'_, (), ()>) -> napi::Result<napi:
         waker: JsWaker::new(bell),
         readers: HashMap::new(),
         writers: HashMap::new(),
+        recordings: HashMap::new(),
         next_id: 0,
     };
     engine.waker.wake_by_ref();
@@ -266,6 +270,7 @@ impl Engine {
         self.work.clear();
         self.readers.clear();
         self.writers.clear();
+        self.recordings.clear();
         self.supervisor.take()
     }
 
@@ -311,7 +316,7 @@ impl Engine {
     fn collect(&mut self, done: Done, batch: &mut Batch) {
         match done {
             Done::Outcome { ticket, code, status, after } => {
-                let outcome = Outcome { ticket, code: code.into(), status, after: after as f64 };
+                let outcome = Outcome { ticket, code: code.into(), status, after: after as f64, seconds: None };
                 batch.outcomes.get_or_insert_default().push(outcome);
             }
             Done::Read { reader, stream, frames } => {
@@ -337,6 +342,15 @@ impl Engine {
                     self.writers.remove(&writer);
                 }
                 batch.wrote.get_or_insert_default().push(Wrote { writer, over });
+            }
+            Done::Recorded { recording, result } => {
+                self.recordings.remove(&recording);
+                let (code, status, seconds) = match result {
+                    Ok(recorded) => (200, "recorded".to_owned(), recorded.as_secs_f64()),
+                    Err(error) => (1003, format!("path: {error}"), 0.0),
+                };
+                let outcome = Outcome { ticket: recording, code, status, after: u64::MAX as f64, seconds: Some(seconds) };
+                batch.outcomes.get_or_insert_default().push(outcome);
             }
             Done::LetGo => {}
         }
@@ -503,6 +517,33 @@ impl Engine {
     pub fn dropped(&self, reader: u32) -> i64 {
         let stream = self.readers.get(&reader).and_then(|slot| slot.item.as_ref());
         stream.map_or(-1, |s| number(s.dropped()))
+    }
+
+    /// Records a call to a file; an outcome with the returned number comes when the file is whole.
+    #[napi(catch_unwind)]
+    pub fn record(&mut self, call: i64, path: String, sample_rate: u32) -> Opened {
+        match self.supervisor.as_ref().map(|s| s.record(call_id(call), &path, sample_rate)) {
+            None => Error::new(1002, "the supervisor was closed").into(),
+            Some(Err(error)) => error.into(),
+            Some(Ok(recording)) => {
+                let id = self.id();
+                self.start(work::recorded(id, recording.clone()));
+                self.recordings.insert(id, recording);
+                Opened { id: Some(id), code: 200, status: String::new() }
+            }
+        }
+    }
+    /// Ends a recording.
+    #[napi(catch_unwind)]
+    pub fn stop_recording(&self, recording: u32) {
+        if let Some(recording) = self.recordings.get(&recording) {
+            recording.stop();
+        }
+    }
+    /// Seconds that are in the file of a recording that goes on; -1 of one that has ended.
+    #[napi(catch_unwind)]
+    pub fn recorded(&self, recording: u32) -> f64 {
+        self.recordings.get(&recording).map_or(-1.0, |r| r.recorded().as_secs_f64())
     }
 
     /// Opens a way to speak into a call.

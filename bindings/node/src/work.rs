@@ -3,9 +3,10 @@
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::stream::FuturesUnordered;
 use monipy_core::audio::{AudioFrame, AudioStream, AudioWriter};
-use monipy_core::{Event, EventStream, Pending, Reply};
+use monipy_core::{Event, EventStream, Pending, Recording, Reply};
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// Frames handed over at once when the reader was slow: a fifth of a second of 20 ms frames.
@@ -22,6 +23,8 @@ pub(crate) enum Done {
     Read { reader: u32, stream: AudioStream, frames: Vec<AudioFrame> },
     /// Samples were queued, or the queue has played out; `over` when the call is.
     Wrote { writer: u32, handle: AudioWriter, over: bool },
+    /// A recording ended and its file is whole, or what the file system said.
+    Recorded { recording: u32, result: std::io::Result<Duration> },
     /// A reader was let go of while it waited.
     LetGo,
 }
@@ -51,6 +54,11 @@ pub(crate) async fn outcome(ticket: u32, pending: Pending) -> Done {
 pub(crate) async fn closed(ticket: u32, done: oneshot::Receiver<()>) -> Done {
     let _ = done.await;
     Done::Outcome { ticket, code: 200, status: "closed".into(), after: u64::MAX }
+}
+
+/// Waits until a recording has ended.
+pub(crate) async fn recorded(recording: u32, going: Recording) -> Done {
+    Done::Recorded { recording, result: going.done().await }
 }
 
 /// Waits for a frame and takes what else is there.

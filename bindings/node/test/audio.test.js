@@ -4,6 +4,10 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
 const { finished, pipeline } = require('node:stream/promises')
 const { Readable } = require('node:stream')
 const { Centre, skip } = require('./support/centre')
@@ -129,6 +133,33 @@ scenario('signals end frames and streams', async (centre, phone) => {
   }, { name: 'AbortError' })
   await failed
   assert.throws(() => stream.frames({ rate: 44100 }), { code: 1003, status: /^rate: / })
+})
+
+scenario('a recording holds both sides, and ends with the call or when it is stopped', async (centre, phone, t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'monipy-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const { stream } = await centre.talking(phone)
+  const first = stream.record(path.join(folder, 'first.wav'), { rate: 16000 })
+  const second = stream.record(pathToFileURL(path.join(folder, 'second.wav')), { rate: 8000 })
+  assert.equal((await stream.play(tone(1000, 16000, 1), { rate: 16000 })).code, 200)
+  const stopped = await first.stop()
+  assert.deepEqual([stopped.code, stopped.status], [200, 'recorded'])
+  assert.ok(stopped.seconds >= 0.8, String(stopped.seconds))
+  assert.equal(first.seconds, stopped.seconds)
+  await phone.terminate()
+  assert.equal((await second.done).code, 200)
+  const bytes = fs.readFileSync(first.path)
+  const pcm = new Int16Array(bytes.buffer, bytes.byteOffset + 44, (bytes.length - 44) >> 1)
+  // The agent's tone on the left, ours on the right, in the middle of what was said.
+  const side = (s) => pcm.filter((_, i) => i % 2 === s).subarray(8000, 11200)
+  assert.ok(share(side(0), 440, 16000) > 0.8)
+  assert.ok(share(side(1), 1000, 16000) > 0.8)
+  assert.throws(() => stream.record(path.join(folder, 'late.wav')), { code: 1002 })
+})
+
+scenario('a recording that cannot be written says so', async (centre, phone) => {
+  const { stream } = await centre.talking(phone)
+  assert.throws(() => stream.record('/nowhere/at/all.wav'), { code: 1003, status: /^path: / })
 })
 
 scenario('figures of a call', async (centre, phone) => {

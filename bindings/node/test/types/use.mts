@@ -45,6 +45,7 @@ monipy.once('callStream', ({ status, stream }) => {
   // @ts-expect-error not a rate that is offered
   stream.createReadable({ rate: 44100 })
   void same.play(new Int16Array(160), { rate: 8000 })
+  void same.record('call.wav').stop().then(({ seconds }) => seconds.toFixed(1))
 })
 monipy.on('dtmf', ({ dtmf, type }) => {
   const direction: 'incoming' | 'outgoing' = type
