@@ -6,6 +6,7 @@
 
 mod expected;
 mod faces;
+mod media_thread;
 mod phone;
 mod scenarios;
 
