@@ -8,11 +8,17 @@ function isMusl() {
   return !process.report?.getReport().header.glibcVersionRuntime
 }
 
+/** The name of this machine. */
 function platform() {
-  const { platform: system, arch } = process
-  if (system === 'linux') return `linux-${arch}-${isMusl() ? 'musl' : 'gnu'}`
-  if (system === 'win32') return `win32-${arch}-msvc`
-  return `${system}-${arch}`
+  return process.platform === 'linux' && isMusl() ? candidates()[1] : candidates()[0]
 }
 
-module.exports = { platform }
+/** Names to try, the likeliest first: to ask for the C library takes longer than to try both. */
+function candidates() {
+  const { platform: system, arch } = process
+  if (system === 'linux') return [`linux-${arch}-gnu`, `linux-${arch}-musl`]
+  if (system === 'win32') return [`win32-${arch}-msvc`]
+  return [`${system}-${arch}`]
+}
+
+module.exports = { platform, candidates }

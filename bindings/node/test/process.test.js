@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const net = require('node:net')
+const { Centre, skip } = require('./support/centre')
 
 const PREAMBLE = `
 const MONIPY = require('monipy')
@@ -223,4 +224,58 @@ test('200 supervisors come and go without leaving threads or descriptors', { ski
       console.log(count() <= before + 2 ? 'none left' : [before, count()].join(' to '))
     })()
   `), 0, 'none left\n')
+})
+
+test('a process lives while it is logged in, and ends by itself after logout', { skip }, async (t) => {
+  const centre = await Centre.start(t)
+  const result = await run(t, `
+    const phone = phoneAt('${centre.ws}')
+    phone.login('${centre.id}', '${centre.password}')
+    process.stdin.once('data', () => { process.stdin.destroy(); phone.logout().then(({ code }) => console.log(code)) })
+  `, {
+    async act(child) {
+      await centre.get(`/supervisors/${centre.id}?wait=registered&timeout_ms=60000`)
+      assert.equal(child.exitCode, null)
+      child.stdin.write('go')
+    },
+  })
+  ended(result, 0, '200\n')
+})
+
+test('process.exit in a call hangs up and takes the registration back', { skip }, async (t) => {
+  const centre = await Centre.start(t)
+  let leg
+  const result = await run(t, `
+    const phone = phoneAt('${centre.ws}', { iceServers: [], localAddress: '127.0.0.1' })
+    phone.on('inComingCall', () => phone.answer())
+    phone.on('callStream', async ({ stream }) => { for await (const frame of stream) if (frame.timestamp > 9600) process.exit(4) })
+    phone.login('${centre.id}', '${centre.password}')
+  `, {
+    async act() {
+      await centre.get(`/supervisors/${centre.id}?wait=registered&timeout_ms=60000`)
+      leg = await centre.barge()
+    },
+  })
+  ended(result, 4, '')
+  await centre.leg(leg, 'ended')
+  assert.equal((await centre.get(`/supervisors/${centre.id}?wait=unregistered&timeout_ms=1`)).registered, false)
+})
+
+test('a worker that is terminated in a call, with frames on their way, harms nobody', { skip }, async (t) => {
+  const centre = await Centre.start(t)
+  const body = `
+    const phone = phoneAt('${centre.ws}', { iceServers: [], localAddress: '127.0.0.1' })
+    phone.on('inComingCall', () => phone.answer())
+    phone.on('callStream', ({ stream }) => { stream.play(new Int16Array(480000)); stream.readable.on('data', () => parentPort.postMessage(0)) })
+    phone.login('${centre.id}', '${centre.password}')`
+  const result = await run(t, `${WORKER}
+    const worker = start(${JSON.stringify(body)})
+    worker.once('message', async () => console.log(await worker.terminate()))
+  `, {
+    async act() {
+      await centre.get(`/supervisors/${centre.id}?wait=registered&timeout_ms=60000`)
+      await centre.barge()
+    },
+  })
+  ended(result, 0, '1\n')
 })
