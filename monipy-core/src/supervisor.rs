@@ -266,7 +266,7 @@ impl Supervisor {
     /// Must not be awaited inside an audio callback.
     pub async fn shutdown(&self, timeout: Duration) {
         let actor = self.inner.actor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = self.give(Command::Shutdown);
+        drop(self.give(Command::Shutdown));
         if let Some(mut actor) = actor
             && tokio::time::timeout(timeout, &mut actor).await.is_err()
         {
@@ -291,7 +291,7 @@ impl Supervisor {
 /// The outcome of a method, on its way. The command was given when the method was called; await
 /// this to learn how it ended (or [`Pending::wait`] on a thread that is not the runtime's), or
 /// drop it. It always ends: with the engine gone it says 1002.
-#[must_use = "await it, wait for it, or drop it on purpose with `let _ =`"]
+#[must_use = "await it, wait for it, or drop() it on purpose"]
 #[derive(Debug)]
 pub struct Pending {
     pub(crate) state: PendingState,

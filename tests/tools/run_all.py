@@ -27,7 +27,7 @@ PACKAGES = {
     "sipp": ["sip-tester"],
     "valgrind": ["valgrind"],
     "cmake": ["cmake"],
-    "chromium": ["chromium"],
+    "pkg-config": ["pkg-config"],
 }
 # Files that show that a package without a program of its own is there.
 MODULE_FILES = {"kamailio": "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"}
@@ -39,10 +39,10 @@ STAGES = [
     ("generated", "cargo run --locked -q -p monipy-generate -- --check", []),
     ("rust", "cargo test --locked --workspace --no-fail-fast", []),
     ("interop", "cargo test --locked -p monipy-tests --test interop -- --include-ignored --test-threads=2", ["kamailio", "sipp"]),
-    ("c", "tests/c/run.sh", ["valgrind", "cmake"]),
+    ("c", "tests/c/run.sh", ["valgrind", "cmake", "pkg-config"]),
     ("python", "bindings/python/check.sh", []),
     ("node", "bindings/node/check.sh", []),
-    ("readme", "python3 tests/tools/readme.py", []),
+    ("readme", "python3 tests/tools/readme.py", ["pkg-config"]),
     ("fuzz", "python3 tests/tools/fuzz.py --seconds 20", []),
 ]
 

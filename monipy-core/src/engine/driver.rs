@@ -6,6 +6,7 @@ use super::shared::{CallSound, Shared};
 use super::worker::{self, CallMedia, WorkerCall};
 use crate::audio::{CallAudio, CallAudioConfig, CodecMap};
 use crate::call::CallId;
+use crate::config::AudioMode;
 use crate::error::{Error, Reply};
 use crate::event::{Detail, Event, EventKind};
 use crate::media::{MediaConfig, MediaEnds, MediaTransport, Negotiated, OfferError};
@@ -257,8 +258,16 @@ impl Driver {
                 Some(Err(e)) => log::error!(target: "monipy::engine", "no thread for the sound of a call ({e}); raise the system's limits"),
                 None => {}
             },
-            MediaOp::OpenDevices => {}
+            MediaOp::OpenDevices => self.open_devices(id),
             MediaOp::Open | MediaOp::Close => {}
+        }
+    }
+
+    /// This build has no sound devices: the user is told once, and the call goes on with PCM.
+    fn open_devices(&self, id: CallId) {
+        if self.shared.config.effective_audio_mode() == AudioMode::Device {
+            let why = "this build has no speaker or microphone; take the call's sound as PCM, or set audio_mode to application";
+            let _ = self.inner_tx.send(Inner::Media(id, MediaInput::DeviceFailed { why: why.into() }));
         }
     }
 
