@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod guard;
 mod hub;
+mod logging;
 mod pending;
 mod recording;
 
@@ -33,6 +34,9 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(engine::close_all, m)?)?;
     m.add_function(wrap_pyfunction!(audio::resample, m)?)?;
     m.add_function(wrap_pyfunction!(errors::report, m)?)?;
+    m.add_function(wrap_pyfunction!(logging::log_start, m)?)?;
+    m.add_function(wrap_pyfunction!(logging::log_stop, m)?)?;
+    m.add_function(wrap_pyfunction!(logging::log_wait, m)?)?;
     m.add_function(wrap_pyfunction!(engine::stop_threads, m)?)?;
     Ok(())
 }

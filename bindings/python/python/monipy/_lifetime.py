@@ -20,6 +20,7 @@ _owner = os.getpid()
 _engines: weakref.WeakSet[_Closing] = weakref.WeakSet()
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 _hubs: list[_native.Hub] = []
+_log_thread: threading.Thread | None = None
 
 
 class _Closing:
@@ -49,6 +50,13 @@ def start_thread(thread: threading.Thread) -> None:
     thread.start()
 
 
+def start_log_thread(thread: threading.Thread) -> None:
+    """Starts the thread that delivers the log; the last one that is stopped."""
+    global _log_thread
+    _log_thread = thread
+    thread.start()
+
+
 def _at_exit() -> None:
     if os.getpid() != _owner:
         return
@@ -59,6 +67,9 @@ def _at_exit() -> None:
         # A handler that never returns must not keep the process.
         thread.join(EXIT_TIMEOUT)
     _native.stop_threads(EXIT_TIMEOUT)
+    if _log_thread is not None:
+        _native.log_stop()
+        _log_thread.join(EXIT_TIMEOUT)
 
 
 atexit.register(_at_exit)

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from . import _lifetime, _native
+from . import _lifetime, _logging, _native
 from ._errors import error_for
 from ._generated import Code, Event
 from ._options import settings
@@ -165,7 +165,9 @@ class BaseSupervisor(Generic[C]):
     """A supervisor; what is read here never blocks."""
 
     def __init__(self, options: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> None:
-        self._engine = _native.Engine(settings(options, keywords))
+        named = settings(options, keywords)
+        _logging.start(named.get("debug") is True)
+        self._engine = _native.Engine(named)
         self._closing = _lifetime.register(self._engine)
         self._calls: weakref.WeakValueDictionary[int, C] = weakref.WeakValueDictionary()
         # Calls that go on are kept, so that whoever asks later finds how they ended.
