@@ -24,8 +24,7 @@ struct Queue {
     ready: Condvar,
 }
 
-static QUEUE: Queue =
-    Queue { state: Mutex::new(State { lines: VecDeque::new(), dropped: 0, ended: false }), ready: Condvar::new() };
+static QUEUE: Queue = Queue { state: Mutex::new(State { lines: VecDeque::new(), dropped: 0, ended: false }), ready: Condvar::new() };
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
