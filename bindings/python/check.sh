@@ -3,12 +3,13 @@
 #
 #   check.sh [CACHE_FOLDER]
 #
-# MONIPY_CONTACT_CENTER names the embedded contact centre (else it is looked for in the target folder); without it the tests
-# against calls are skipped. MONIPY_WHEEL_PROFILE=dev builds without optimisation.
+# MONIPY_CONTACT_CENTER names the embedded contact centre (else it is built). MONIPY_WHEEL_PROFILE=dev builds the wheel without
+# optimisation, MONIPY_WHEEL_ZIG=no for this machine's libc alone.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-target=${CARGO_TARGET_DIR:-$top/target}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$top/target}
+target=$CARGO_TARGET_DIR
 cache=${1:-$target/python}
 python=${PYTHON:-python3}
 mkdir -p "$cache"
@@ -21,7 +22,7 @@ fi
 
 # With zig the wheel is for any Linux with glibc 2.17; without it, for this machine's.
 zig=()
-if [ "$(uname -s)" = Linux ] && "$cache/tools/bin/pip" install --quiet --disable-pip-version-check ziglang 2>/dev/null; then
+if [ "$(uname -s)" = Linux ] && [ "${MONIPY_WHEEL_ZIG:-yes}" = yes ] && "$cache/tools/bin/pip" install --quiet --disable-pip-version-check ziglang 2>/dev/null; then
   zig=(--zig --compatibility manylinux2014)
 fi
 rm -rf "$cache/wheels"
@@ -39,12 +40,8 @@ rm -rf "$cache/empty"
 "$cache/empty/bin/pip" install --quiet --disable-pip-version-check "monipy[test] @ file://$wheel"
 
 if [ -z "${MONIPY_CONTACT_CENTER:-}" ]; then
-  for profile in release debug; do
-    if [ -x "$target/$profile/contact-center" ]; then
-      export MONIPY_CONTACT_CENTER="$target/$profile/contact-center"
-      break
-    fi
-  done
+  (cd "$top" && cargo build --locked --quiet -p contact-center --bin contact-center)
+  export MONIPY_CONTACT_CENTER="$target/debug/contact-center"
 fi
 cd "$here/tests"
 "$cache/empty/bin/python" -m pytest -q -rs -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" .

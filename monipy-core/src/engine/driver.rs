@@ -10,6 +10,7 @@ use crate::config::AudioMode;
 use crate::error::{Error, Reply};
 use crate::event::{Detail, Event, EventKind};
 use crate::media::{MediaConfig, MediaEnds, MediaTransport, Negotiated, OfferError};
+use crate::sip::redact::redact;
 use crate::sip::ua::Rng;
 use crate::transport::ws::{self, Link, LinkError, LinkEvent};
 use std::collections::{BTreeMap, HashMap};
@@ -99,7 +100,10 @@ impl Driver {
                     Inner::Media(call, media) => Input::Media(call, media),
                 },
                 event = next_frame(self.link.as_mut()) => match event {
-                    LinkEvent::Frame(bytes) => Input::Frame(bytes),
+                    LinkEvent::Frame(bytes) => {
+                        self.trace("received", &bytes);
+                        Input::Frame(bytes)
+                    }
                     LinkEvent::Down(why) => {
                         self.link = None;
                         Input::LinkDown(why)
@@ -142,6 +146,7 @@ impl Driver {
         for output in outputs {
             match output {
                 Output::Send(bytes) => {
+                    self.trace("sent", &bytes);
                     let sent = self.link.as_ref().is_some_and(|l| l.send(bytes));
                     if !sent {
                         failed = Some("frames pile up: the server does not take them");
@@ -191,6 +196,13 @@ impl Driver {
             Output::Gone => return true,
         }
         false
+    }
+
+    /// A SIP message in the log, without its secrets; RFC 5626 keep-alives are left out.
+    fn trace(&self, what: &str, message: &[u8]) {
+        if self.shared.config.debug && !message.iter().all(u8::is_ascii_whitespace) {
+            log::debug!(target: "monipy::sip", "{what}:\n{}", redact(message));
+        }
     }
 
     fn publish(&self, mut event: Event) {

@@ -52,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     record = commands.add_parser("record", parents=[phone], help="answer the next call and record it to a stereo WAV file")
     record.add_argument("file", help="the WAV file: what is heard on the left, what is sent on the right")
     record.add_argument("--rate", type=int, default=16000, help="8000, 16000, 24000 or 48000 Hz (default: 16000)")
-    centre = commands.add_parser("centre", help="start the embedded contact centre", add_help=False)
-    centre.add_argument("arguments", nargs=argparse.REMAINDER, help="what contact-center takes; see --help of it")
+    commands.add_parser("centre", help="start the embedded contact centre; what follows is for it (try --help)")
     return parser
 
 
@@ -119,9 +118,10 @@ def _centre(arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; gives the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["centre"]:
+        return _centre(arguments[1:])
     options = _parser().parse_args(arguments)
-    if options.command == "centre":
-        return _centre(options.arguments)
     password = os.environ.get("MONIPY_PASSWORD") or getpass.getpass(f"Password of {options.id}: ")
     try:
         return _interruptible(_phone(options, password))

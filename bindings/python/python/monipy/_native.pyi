@@ -7,18 +7,21 @@ from typing_extensions import Buffer
 from ._audio import Samples
 
 __all__ = [
-    "__version__",
-    "Engine",
-    "EventQueue",
     "AudioFrame",
     "AudioQueue",
     "AudioSink",
+    "Engine",
+    "EventQueue",
     "Hub",
-    "Recording",
     "Pending",
+    "Recording",
+    "__version__",
     "close_all",
-    "resample",
+    "log_start",
+    "log_stop",
+    "log_wait",
     "report",
+    "resample",
     "stop_threads",
 ]
 
