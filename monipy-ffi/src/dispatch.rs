@@ -103,12 +103,16 @@ struct State {
 
 struct Pool {
     state: Mutex<State>,
+    /// There is work, or the pool stops.
     work: Condvar,
+    /// A thread has ended.
+    ended: Condvar,
 }
 
 static POOL: Pool = Pool {
     state: Mutex::new(State { queue: VecDeque::new(), threads: 0, idle: 0, stopping: false, joins: Vec::new() }),
     work: Condvar::new(),
+    ended: Condvar::new(),
 };
 
 impl Pool {
@@ -167,6 +171,8 @@ impl Pool {
         }
         state.idle -= 1;
         state.threads -= 1;
+        drop(state);
+        self.ended.notify_all();
     }
 }
 
@@ -185,23 +191,25 @@ pub(crate) fn run(job: impl FnOnce() + Send + 'static) {
 /// Ends all threads once the queue is empty and joins them; false when the time was up. The next
 /// work starts new ones.
 pub(crate) fn stop(end: Instant) -> bool {
-    lock(&POOL.state).stopping = true;
+    let mut state = lock(&POOL.state);
+    state.stopping = true;
     POOL.work.notify_all();
-    let mut all = true;
-    loop {
-        let join = lock(&POOL.state).joins.pop();
-        let Some(join) = join else { break };
-        while !join.is_finished() && Instant::now() < end {
-            std::thread::park_timeout(Duration::from_millis(1));
+    while state.threads > 0 {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
         }
-        if join.is_finished() {
-            let _ = join.join();
-        } else {
-            all = false; // It is detached; it ends when its callback returns.
-        }
+        state = POOL.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
     }
-    lock(&POOL.state).stopping = false;
-    all
+    state.stopping = false;
+    if state.threads > 0 {
+        return false; // A callback has not returned.
+    }
+    let joins = std::mem::take(&mut state.joins);
+    drop(state);
+    // They are past their last work, so this waits for no callback.
+    joins.into_iter().for_each(|j| drop(j.join()));
+    true
 }
 
 #[cfg(test)]

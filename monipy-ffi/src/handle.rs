@@ -62,11 +62,11 @@ impl Handle {
     /// Lets go of everything, on a dispatcher thread.
     fn finish_elsewhere(self: &Arc<Self>) {
         let handle = Arc::clone(self);
-        dispatch::run(move || handle.finish());
+        dispatch::run(move || handle.finish(FAREWELL));
     }
 
     /// Lets go of everything: no callback runs and none will.
-    fn finish(&self) {
+    fn finish(&self, farewell: Duration) {
         if self.finished.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -78,17 +78,17 @@ impl Handle {
         if let Some(task) = delivery {
             task.cancel();
         }
-        self.supervisor.shutdown_blocking(FAREWELL);
+        self.supervisor.shutdown_blocking(farewell);
         self.callbacks.free();
     }
 
     /// Ends the handle, which is out of the table already.
-    fn destroy(self: &Arc<Self>) {
+    fn destroy(self: &Arc<Self>, farewell: Duration) {
         if gate::place() == Place::Outside {
             self.gate.close();
             self.pull.close();
             self.gate.wait();
-            self.finish();
+            self.finish(farewell);
         } else {
             self.deferred.store(true, Ordering::SeqCst);
             if self.gate.close() {
@@ -179,18 +179,18 @@ pub(crate) fn destroy(raw: *mut monipy_supervisor) -> Outcome<()> {
         let fits = table.slots.get(slot).is_some_and(|s| s.generation == generation);
         if fits { take(table, slot) } else { None }
     });
-    handle.ok_or_else(Fail::handle)?.destroy();
+    handle.ok_or_else(Fail::handle)?.destroy(FAREWELL);
     Ok(())
 }
 
-/// Ends all handles.
-pub(crate) fn destroy_all() {
+/// Ends all handles, each with a farewell of so long at most.
+pub(crate) fn destroy_all(farewell: Duration) {
     let handles: Vec<_> = write(|table| (0..table.slots.len()).filter_map(|slot| take(table, slot)).collect());
     // All farewells at once: the time is that of the slowest, not the sum.
     let threads: Vec<_> = handles.chunks(handles.len().div_ceil(8).max(1)).map(<[_]>::to_vec).collect();
     std::thread::scope(|scope| {
         for chunk in threads {
-            scope.spawn(move || chunk.iter().for_each(Handle::destroy));
+            scope.spawn(move || chunk.iter().for_each(|h| h.destroy(farewell.min(FAREWELL))));
         }
     });
 }

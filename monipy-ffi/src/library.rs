@@ -51,7 +51,7 @@ pub extern "C" fn monipy_last_error() -> *const c_char {
 pub extern "C" fn monipy_shutdown(timeout_ms: u32) -> monipy_status {
     enter_ok(Allow::Outside, || {
         let end = Instant::now() + Duration::from_millis(timeout_ms.into());
-        handle::destroy_all();
+        handle::destroy_all(end.saturating_duration_since(Instant::now()));
         logging::remove();
         let joined = dispatch::stop(end);
         monipy_core::runtime::shutdown(end.saturating_duration_since(Instant::now()));

@@ -15,12 +15,12 @@ pub(crate) unsafe fn optional(field: &str, from: *const c_char) -> Outcome<Optio
     if from.is_null() {
         return Ok(None);
     }
-    // SAFETY: strnlen reads no further than the NUL or MOST + 1 bytes.
-    let len = unsafe { libc::strnlen(from, MOST + 1) };
-    if len > MOST {
+    // SAFETY: reads up to the NUL, which is there by the caller's promise, or MOST + 1 bytes.
+    let len = (0..=MOST).find(|at| unsafe { *from.add(*at) } == 0);
+    let Some(len) = len else {
         return Err(Fail::argument(format!("{field}: longer than {MOST} bytes")));
-    }
-    // SAFETY: strnlen has found `len` bytes before the NUL.
+    };
+    // SAFETY: `len` bytes lie before the NUL.
     let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), len) };
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Some(text.to_owned())),
