@@ -31,12 +31,13 @@ def main():
     parser.add_argument("targets", nargs="*", help="default: all")
     options = parser.parse_args()
     env = environment()
+    subprocess.run([str(FUZZ / "seed.sh")], check=True)
     targets = options.targets or sorted(p.stem for p in (FUZZ / "fuzz_targets").glob("*.rs"))
     failed = 0
     for target in targets:
         corpus = CACHE / "corpus" / target
         corpus.mkdir(parents=True, exist_ok=True)
-        seeds = FUZZ / "seeds" / target
+        seeds = FUZZ / "corpus" / target
         command = ["cargo", "fuzz", "run", "--fuzz-dir", str(FUZZ), target, str(corpus)]
         command += [str(seeds)] if seeds.is_dir() else []
         command += ["--", f"-max_total_time={options.seconds}", "-max_len=8192", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
