@@ -16,6 +16,7 @@ pub(super) struct DelayEstimator {
     /// Subtracted from transits so that f32 has digits to spare.
     origin: f64,
     quantile: f32,
+    bulk_share: f32,
     window: usize,
     min_ms: f32,
     max_ms: f32,
@@ -26,12 +27,13 @@ pub(super) struct DelayEstimator {
 
 impl DelayEstimator {
     /// `min_ms` and `max_ms` bound the delay beyond the fastest packet of the window.
-    pub(super) fn new(min_ms: u32, max_ms: u32, quantile: f32, window: usize) -> Self {
+    pub(super) fn new(min_ms: u32, max_ms: u32, quantile: f32, bulk_share: f32, window: usize) -> Self {
         DelayEstimator {
             transits: VecDeque::with_capacity(window),
             scratch: Vec::with_capacity(window),
             origin: 0.0,
             quantile,
+            bulk_share,
             window,
             min_ms: min_ms as f32,
             max_ms: max_ms.max(min_ms) as f32,
@@ -67,7 +69,12 @@ impl DelayEstimator {
         let least = self.scratch.iter().copied().fold(f32::MAX, f32::min);
         let rank = ((self.quantile * n as f32).ceil() as usize).clamp(1, n) - 1;
         let (_, high, _) = self.scratch.select_nth_unstable_by(rank, f32::total_cmp);
-        let spread = (*high - least).clamp(self.min_ms, self.max_ms);
+        let high = *high;
+        // How late packets are as a rule: where all of them are, single figures of the window say
+        // less, and more is kept in hand than where a few are.
+        let (_, median, _) = self.scratch.select_nth_unstable_by(n / 2, f32::total_cmp);
+        let bulk = *median - least;
+        let spread = (high - least + self.bulk_share * bulk).clamp(self.min_ms, self.max_ms);
         self.base = self.origin + f64::from(least);
         self.line = self.base + f64::from(spread);
     }

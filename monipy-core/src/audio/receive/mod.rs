@@ -104,7 +104,7 @@ impl Receiver {
     /// A receive path whose playout delay stays between the bounds, decoding Opus at `opus_rate`.
     pub(crate) fn new(min_ms: u32, max_ms: u32, opus_rate: u32, tuning: Tuning) -> Self {
         Receiver {
-            delay: DelayEstimator::new(min_ms, max_ms, tuning.quantile, tuning.window),
+            delay: DelayEstimator::new(min_ms, max_ms, tuning.quantile, tuning.bulk_share, tuning.window),
             tuning,
             min_ms,
             max_ms,
@@ -292,7 +292,7 @@ impl Receiver {
         } else {
             0.0
         };
-        self.delay.line(extra)
+        self.delay.line(extra + self.tuning.margin_ms)
     }
 
     /// Plays the first packet, `late` ticks after its time.
@@ -377,7 +377,8 @@ impl Receiver {
         self.speech_level = if level > self.speech_level { level } else { self.speech_level * 0.998 };
         self.quietest = if level < self.quietest { level } else { self.quietest * 1.003 + 0.01 };
         let quiet = level < (self.speech_level * t.quiet_ratio).max(20.0).max(self.quietest * t.quiet_over);
-        if excess_ms > t.cut_from_ms + t.cut_from_share * self.delay.spread() as f32 {
+        let spread = self.delay.spread() as f32;
+        if excess_ms > t.cut_from_ms.min(6.0 + spread) + t.cut_from_share * spread {
             let fast = excess_ms > t.cut_fast_from_ms;
             if !quiet && !fast && self.frames_since_stretch < t.cut_interval {
                 return;

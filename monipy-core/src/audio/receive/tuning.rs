@@ -5,6 +5,10 @@
 pub(crate) struct Tuning {
     /// Share of packets that shall come in time.
     pub(crate) quantile: f32,
+    /// Share of the delay of the median packet that is kept in hand beside.
+    pub(crate) bulk_share: f32,
+    /// Delay beyond what those packets need, ms.
+    pub(crate) margin_ms: f32,
     /// Packets that the delay is estimated from.
     pub(crate) window: usize,
     /// Delay to begin with, ms.
@@ -56,7 +60,9 @@ pub(crate) struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
-            quantile: 0.99,
+            quantile: 0.98,
+            bulk_share: 0.5,
+            margin_ms: 4.0,
             window: 400,
             start_ms: 20.0,
             loss_memory_ms: 8000,
@@ -69,15 +75,15 @@ impl Default for Tuning {
             quiet_ratio: 0.005,
             quiet_over: 1.5,
             cut_from_ms: 20.0,
-            cut_from_share: 0.1,
-            cut_fast_from_ms: 80.0,
+            cut_from_share: 0.12,
+            cut_fast_from_ms: 100.0,
             cut_interval: 5,
             cut_likeness: 2.0,
             cut_fast_likeness: 0.85,
             repeat_from_ms: 1.0,
             repeat_fast_from_ms: 20.0,
             repeat_interval: 2,
-            repeat_likeness: 0.8,
+            repeat_likeness: 2.0,
             repeat_fast_likeness: 0.4,
             noise_from_ms: 120,
         }
