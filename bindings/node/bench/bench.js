@@ -59,22 +59,22 @@ async function events() {
 }
 
 /** An event from the engine's queue to a handler, alone: what is left when methods ask for nothing. */
-function dispatch() {
+async function dispatch() {
   const { Hub } = require(path.join(path.dirname(require.resolve('monipy')), 'lib', 'hub'))
   const line = '{"code":1002,"event":"error","seq":1,"status":"no incoming call to answer","time_ms":1795569384542}'
   const n = 10_000
   const batch = { events: `[${Array(n).fill(line).join()}]` }
   let count = 0
   const hub = new Hub({ pump: () => batch, isConnected: () => false, isLoggedIn: () => false }, () => (count += 1))
-  return new Promise((resolve) => {
+  let best = Infinity
+  for (let round = 0; round < 6; round++) {
+    count = 0
     const start = process.cpuUsage()
     hub.pump()
-    setImmediate(function wait() {
-      if (count < n) return setImmediate(wait)
-      figure('event from its JSON to a handler', cpu(start) / n, 'us')
-      resolve()
-    })
-  })
+    while (count < n) await new Promise(setImmediate)
+    best = Math.min(best, cpu(start) / n)
+  }
+  figure('event from its JSON to a handler', best, 'us')
 }
 
 async function frames() {
