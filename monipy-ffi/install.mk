@@ -5,10 +5,12 @@ LIBDIR ?= lib
 DESTDIR ?=
 # `release` or `dev`: the profile to build and install.
 PROFILE ?= release
+# What is built; the tests build the whole workspace anyway and say so.
+PACKAGES ?= -p monipy-ffi
 
 .PHONY: install
 install: ## Installs libmonipy, its headers, its pkg-config file and its CMake package (PREFIX, DESTDIR).
-	$(CARGO) build --locked -p monipy-ffi --profile $(PROFILE)
+	$(CARGO) build --locked $(PACKAGES) --profile $(PROFILE)
 	monipy-ffi/packaging/install.sh "$(PROFILE)" "$(PREFIX)" "$(LIBDIR)" "$(DESTDIR)"
 
 .PHONY: uninstall

@@ -20,7 +20,7 @@ step() {
   fi
 }
 
-(cd "$top" && cargo build --locked -p monipy-ffi) || exit 1
+(cd "$top" && cargo build --locked --workspace) || exit 1
 for mode in plain static asan; do
   step "$here/suite.sh" "$mode" "$target/debug"
 done

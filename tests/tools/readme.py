@@ -7,7 +7,6 @@ that their check.sh installed into empty environments.
 """
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,9 @@ def sh(command, **options):
 
 def centre():
     """The contact centre, as the README starts it; ready when it prints its first line."""
-    command = ["cargo", "run", "--locked", "-q", "-p", "contact-center", "--", "--ws-port", "5066", "--barge-after", "1"]
+    program = os.environ.get("MONIPY_CONTACT_CENTER")
+    command = [program] if program else ["cargo", "run", "--locked", "-q", "-p", "contact-center", "--"]
+    command += ["--ws-port", "5066", "--barge-after", "1"]
     process = subprocess.Popen(command + ["--json", "--exit-with-stdin"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     first = process.stdout.readline()
     if '"started"' not in first:
@@ -37,7 +38,7 @@ def installed(work):
     """libmonipy, installed for C and C++."""
     prefix = work / "prefix"
     if not prefix.exists():
-        sh(["make", "-s", "install", f"PREFIX={prefix}", "PROFILE=dev"], cwd=ROOT)
+        sh(["make", "-s", "install", f"PREFIX={prefix}", "PROFILE=dev", "PACKAGES=--workspace"], cwd=ROOT)
     env = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"), LD_LIBRARY_PATH=str(prefix / "lib"))
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "monipy"], env=env, check=True, capture_output=True, text=True).stdout.split()
     return env, flags
@@ -60,16 +61,14 @@ def js(code, work):
 
 
 def rust(code, work):
-    project = work / "quick-rust"
-    (project / "src").mkdir(parents=True)
-    (project / "src" / "main.rs").write_text(code)
-    (project / "Cargo.toml").write_text(
-        '[package]\nname = "quick"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n\n[dependencies]\n'
-        f'monipy-core = {{ path = "{ROOT / "monipy-core"}" }}\n'
-    )
-    shutil.copy(ROOT / "Cargo.lock", project / "Cargo.lock")
-    sh(["cargo", "build", "-q", "--offline"], cwd=project)
-    return [str(TARGET / "debug" / "quick") if os.environ.get("CARGO_TARGET_DIR") else str(project / "target/debug/quick")], project, None
+    """Compiled against the engine that the workspace's tests have built."""
+    built = TARGET / "debug" / "deps"
+    engines = sorted(built.glob("libmonipy_core-*.rlib"), key=lambda p: p.stat().st_mtime)
+    if not engines:
+        return None
+    (work / "quick.rs").write_text(code)
+    sh(["rustc", "--edition", "2024", "-o", "quick-rust", "quick.rs", "--extern", f"monipy_core={engines[-1]}", "-L", f"dependency={built}"], cwd=work)
+    return ["./quick-rust"], work, None
 
 
 def c(code, work):
