@@ -109,3 +109,73 @@ async fn record(mut file: WavFile, mut sides: AudioStream, sample_rate: u32, tel
     }
     tell.send_modify(|p| p.ended = Some(result.map_err(|e| (e.kind(), e.to_string()))));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::AudioFrame;
+    use crate::audio::{StreamSender, audio_stream};
+
+    fn frame(index: u64, value: i16) -> AudioFrame {
+        AudioFrame { sample_rate: 8000, timestamp: index * 160, concealed: false, pcm: [value, -value].repeat(160) }
+    }
+
+    fn start(path: &Path) -> (StreamSender, Recording) {
+        let (sender, stream) = audio_stream(20);
+        (sender, Recording::start(&Handle::current(), stream, path, 8000).unwrap())
+    }
+
+    #[tokio::test]
+    async fn ends_with_the_call_and_holds_every_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let (sender, recording) = start(&path);
+        for i in 0..25 {
+            assert!(sender.send(frame(i, i as i16)));
+        }
+        drop(sender);
+        assert_eq!(recording.done().await.unwrap(), Duration::from_millis(500));
+        // Whoever asks later is told the same.
+        assert_eq!(recording.clone().done().await.unwrap(), recording.recorded());
+        let mut reader = hound::WavReader::open(&path).unwrap();
+        assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 8000));
+        let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+        let expected: Vec<i16> = (0..25).flat_map(|i| frame(i, i as i16).pcm).collect();
+        assert_eq!(samples, expected);
+    }
+
+    #[tokio::test]
+    async fn stop_ends_it_while_the_call_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let (sender, recording) = start(&path);
+        sender.send(frame(0, 1));
+        recording.stop();
+        let recorded = recording.done().await.unwrap();
+        assert!(recorded <= Duration::from_millis(20));
+        assert_eq!(hound::WavReader::open(&path).unwrap().duration(), (recorded.as_millis() * 8) as u32);
+        assert!(!sender.send(frame(1, 1)), "nobody reads any more");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told() {
+        let (sender, stream) = audio_stream(20);
+        let Ok(recording) = Recording::start(&Handle::current(), stream, Path::new("/dev/full"), 8000) else {
+            // The header did not fit either: as good an answer.
+            return;
+        };
+        for i in 0..40 {
+            sender.send(frame(i, 1));
+        }
+        drop(sender);
+        assert_eq!(recording.done().await.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_written_is_named() {
+        let (_sender, stream) = audio_stream(20);
+        let error = Recording::start(&Handle::current(), stream, Path::new("/nowhere/call.wav"), 8000).unwrap_err();
+        assert_eq!(error.code, crate::vocabulary::code::INVALID_ARGUMENT);
+        assert!(error.status.contains("/nowhere/call.wav"), "{error}");
+    }
+}

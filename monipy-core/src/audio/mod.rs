@@ -27,4 +27,6 @@ pub mod wav;
 pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
+#[cfg(test)]
+pub(crate) use io::{StreamSender, audio_stream};
 pub use rtp::{OutboundRtp, RtpPacket};

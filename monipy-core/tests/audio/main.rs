@@ -2,6 +2,7 @@
 
 mod support;
 
+mod both_sides;
 mod call_audio_send;
 mod codecs;
 mod e_model;
