@@ -15,6 +15,7 @@ pub mod level;
 pub mod mixer;
 pub mod mos;
 pub(crate) mod receive;
+pub mod recorder;
 pub mod resample;
 mod rtp;
 mod send;

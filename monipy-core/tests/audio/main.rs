@@ -9,6 +9,7 @@ mod e_model;
 mod key_presses;
 mod mixing_and_levels;
 mod receive_path;
+mod recordings;
 mod resampling;
 mod streams_and_writers;
 mod tones;
