@@ -119,7 +119,7 @@ async fn listen(server: String, id: usize, up: tokio::sync::mpsc::Sender<()>, mu
     let answered = Instant::now();
     sound.next().await.expect("sound");
     let first_pcm_ms = answered.elapsed().as_secs_f64() * 1000.0;
-    drop(up.send(()).await);
+    let _ = up.send(()).await;
     while !*go.borrow_and_update() {
         tokio::select! {
             changed = go.changed() => if changed.is_err() { break },
@@ -146,7 +146,7 @@ async fn run(calls: usize) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (cpu_before, memory) = (cpu(), resident_kib());
     let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    drop(go.send(true));
+    let _ = go.send(true);
     tokio::time::sleep(Duration::from_secs(SECONDS)).await;
     let spent = cpu() - cpu_before;
     let (mut answer, mut pcm, mut frames) = (Vec::new(), Vec::new(), 0);
