@@ -26,7 +26,7 @@ if [ "$(uname -s)" = Linux ] && [ "${MONIPY_WHEEL_ZIG:-yes}" = yes ] && "$cache/
   zig=(--zig --compatibility manylinux2014)
 fi
 rm -rf "$cache/wheels"
-PATH="$cache/tools/bin:$PATH" "$cache/tools/bin/maturin" build --quiet --manifest-path "$here/Cargo.toml" \
+PATH="$cache/tools/bin:$PATH" "$cache/tools/bin/maturin" build --quiet --locked --manifest-path "$here/Cargo.toml" \
   --profile "${MONIPY_WHEEL_PROFILE:-release}" --out "$cache/wheels" "${zig[@]}"
 wheel=$(ls "$cache"/wheels/*.whl)
 echo "wheel: $(basename "$wheel"), $(stat -c %s "$wheel" 2>/dev/null || stat -f %z "$wheel") bytes"
@@ -44,7 +44,7 @@ if [ -z "${MONIPY_CONTACT_CENTER:-}" ]; then
   export MONIPY_CONTACT_CENTER="$target/debug/contact-center"
 fi
 cd "$here/tests"
-"$cache/empty/bin/python" -m pytest -q -rs -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" .
+"$cache/empty/bin/python" -m pytest -rs -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" .
 cd "$here"
 "$cache/empty/bin/python" -m mypy --strict ../../examples/python
 "$cache/empty/bin/python" bench.py "$wheel"
