@@ -4,6 +4,7 @@ use crate::errors::{invalid_argument, raised};
 use crate::guard::{Owned, entry};
 use crate::hub::{Hub, Outcome};
 use crate::pending::block_on;
+use crate::waiting::{Source, Waiting};
 use monipy_core::Error;
 use monipy_core::audio::{AudioStream, AudioWriter};
 use monipy_core::vocabulary::code;
@@ -13,12 +14,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
-use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::AbortHandle;
 
-/// More than this at once would hold the interpreter lock for long.
+/// Frames that are given at once at most.
 const BATCH: usize = 100;
 
 /// One frame of what is heard: mono, signed 16 bits. It has the buffer protocol.
@@ -112,131 +112,74 @@ impl AudioFrame {
     }
 }
 
-#[derive(Default)]
-struct State {
-    /// Away while somebody waits on it.
-    stream: Option<AudioStream>,
-    /// Came while it was waited for.
-    early: VecDeque<monipy_core::audio::AudioFrame>,
-    ended: bool,
-    closed: bool,
-    /// The task that waits on it.
-    task: Option<AbortHandle>,
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Source for AudioStream {
+    type Item = monipy_core::audio::AudioFrame;
+    async fn next(&mut self) -> Option<Self::Item> {
+        AudioStream::next(self).await
+    }
+    fn try_next(&mut self) -> Option<Self::Item> {
+        AudioStream::try_next(self)
+    }
+    fn is_closed(&self) -> bool {
+        AudioStream::is_closed(self)
+    }
 }
 
 /// A queue of frames of one call, about a second long; the oldest is dropped when it is full. One
 /// thread or task at a time may wait on it.
 #[pyclass(frozen, module = "monipy._native")]
 pub(crate) struct AudioQueue {
-    state: Owned<Arc<Mutex<State>>>,
+    waiting: Waiting<AudioStream>,
 }
 
 impl AudioQueue {
     pub(crate) fn new(stream: AudioStream) -> Self {
-        AudioQueue { state: Owned::new(Arc::new(Mutex::new(State { stream: Some(stream), ..State::default() }))) }
-    }
-
-    /// What waits, and whether nothing comes after it.
-    fn drain(&self, py: Python<'_>) -> PyResult<(Py<PyList>, bool)> {
-        let mut frames = Vec::new();
-        let mut state = lock(self.state.get());
-        // Looked at first: what comes after the look is taken by the loop below, or next time.
-        let over = state.ended || state.closed || state.stream.as_ref().is_some_and(AudioStream::is_closed);
-        while frames.len() < BATCH {
-            let next = state.early.pop_front().or_else(|| state.stream.as_mut().and_then(AudioStream::try_next));
-            let Some(frame) = next else { break };
-            frames.push(frame);
-        }
-        drop(state);
-        let ended = over && frames.len() < BATCH;
-        let list = PyList::empty(py);
-        for frame in frames {
-            list.append(Py::new(py, AudioFrame::new(frame))?)?;
-        }
-        Ok((list.unbind(), ended))
+        AudioQueue { waiting: Waiting::new(stream, BATCH) }
     }
 }
 
-/// Brings a stream back with what came while it was away.
-fn back(state: &Mutex<State>, stream: AudioStream, frames: impl IntoIterator<Item = monipy_core::audio::AudioFrame>) {
-    let mut state = lock(state);
-    if !state.closed {
-        state.early.extend(frames);
-        state.stream = Some(stream);
+fn frame_list(py: Python<'_>, frames: Vec<monipy_core::audio::AudioFrame>) -> PyResult<Py<PyList>> {
+    let list = PyList::empty(py);
+    for frame in frames {
+        list.append(Py::new(py, AudioFrame::new(frame))?)?;
     }
+    Ok(list.unbind())
 }
 
 #[pymethods]
 impl AudioQueue {
     /// What waits, as ([frame, ...], ended); never blocks. Ended: nothing comes after these.
     fn take(&self, py: Python<'_>) -> PyResult<(Py<PyList>, bool)> {
-        entry(py, || self.drain(py))
+        entry(py, || {
+            let (frames, ended) = self.waiting.take();
+            Ok((frame_list(py, frames)?, ended))
+        })
     }
 
     /// Blocks until there is a frame, the call is over, or `timeout` seconds are; gives what
     /// `take` gives.
     fn wait(&self, py: Python<'_>, timeout: Option<f64>, main: bool) -> PyResult<(Py<PyList>, bool)> {
         entry(py, || {
-            let stream = {
-                let mut state = lock(self.state.get());
-                if state.early.is_empty() { state.stream.take() } else { None }
-            };
-            if let Some(mut stream) = stream {
-                let waited = block_on(py, stream.next(), timeout, main);
-                // The stream goes back whatever happened, Ctrl-C included.
-                let (frame, result) = match waited {
-                    Ok(frame) => (frame.flatten(), Ok(())),
-                    Err(e) => (None, Err(e)),
-                };
-                back(self.state.get(), stream, frame);
-                result?;
-            }
-            self.drain(py)
+            let (frames, ended) = self.waiting.wait(py, timeout, main)?;
+            Ok((frame_list(py, frames)?, ended))
         })
     }
 
     /// Tells `inbox` once there are `frames` frames or the call is over; gives the token, or None
     /// when somebody waits already.
     fn arm(&self, py: Python<'_>, hub: &Hub, inbox: u64, frames: usize) -> PyResult<Option<u64>> {
-        entry(py, || {
-            let shared = self.state.get();
-            let mut held = lock(shared);
-            let Some(mut stream) = held.stream.take() else { return Ok(None) };
-            let state = shared.clone();
-            let wait = async move {
-                let mut gathered = Vec::with_capacity(frames.clamp(1, BATCH));
-                while gathered.len() < frames.clamp(1, BATCH) {
-                    let Some(frame) = stream.next().await else { break };
-                    gathered.push(frame);
-                }
-                back(&state, stream, gathered);
-                Outcome::Ready
-            };
-            let (token, task) = hub.submit(inbox, wait);
-            held.task = Some(task);
-            Ok(Some(token))
-        })
+        entry(py, || Ok(self.waiting.arm(hub, inbox, frames)))
     }
 
     /// Frames dropped so far because they were not taken in time; None while somebody waits.
     fn dropped(&self, py: Python<'_>) -> PyResult<Option<u64>> {
-        entry(py, || Ok(lock(self.state.get()).stream.as_ref().map(AudioStream::dropped)))
+        entry(py, || Ok(self.waiting.look(AudioStream::dropped)))
     }
 
     /// Lets go of the stream.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         entry(py, || {
-            let mut state = lock(self.state.get());
-            state.closed = true;
-            state.stream = None;
-            state.early.clear();
-            if let Some(task) = state.task.take() {
-                task.abort();
-            }
+            self.waiting.close();
             Ok(())
         })
     }

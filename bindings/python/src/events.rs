@@ -1,69 +1,38 @@
 //! Events on their way to Python, in batches: all that wait are given at once.
 
-use crate::guard::{Owned, entry};
-use crate::hub::{Hub, Outcome};
-use crate::pending::block_on;
+use crate::guard::entry;
+use crate::hub::Hub;
+use crate::waiting::{Source, Waiting};
 use monipy_core::{Event, EventStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::task::AbortHandle;
 
-/// More than this at once would hold the interpreter lock for long.
+/// Events that are given at once at most.
 const BATCH: usize = 256;
 
-#[derive(Default)]
-struct State {
-    /// Away while somebody waits on it.
-    stream: Option<EventStream>,
-    /// Came while it was waited for.
-    early: VecDeque<Event>,
-    ended: bool,
-    closed: bool,
-    /// The task that waits on it.
-    task: Option<AbortHandle>,
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Brings a stream and its next event back.
-fn back(state: &Mutex<State>, stream: EventStream, event: Option<Event>) {
-    let mut state = lock(state);
-    match event {
-        Some(event) => state.early.push_back(event),
-        None => state.ended = stream.is_closed(),
+impl Source for EventStream {
+    type Item = Event;
+    async fn next(&mut self) -> Option<Event> {
+        EventStream::next(self).await
     }
-    if !state.closed {
-        state.stream = Some(stream);
+    fn try_next(&mut self) -> Option<Event> {
+        EventStream::try_next(self)
+    }
+    fn is_closed(&self) -> bool {
+        EventStream::is_closed(self)
     }
 }
 
 /// A listener's queue of events; one thread or task at a time may wait on it.
 #[pyclass(frozen, module = "monipy._native")]
 pub(crate) struct EventQueue {
-    state: Owned<Arc<Mutex<State>>>,
+    waiting: Waiting<EventStream>,
 }
 
 impl EventQueue {
     pub(crate) fn new(stream: EventStream) -> Self {
-        EventQueue { state: Owned::new(Arc::new(Mutex::new(State { stream: Some(stream), ..State::default() }))) }
-    }
-
-    /// What waits, and whether that was the last.
-    fn drain(&self) -> (Vec<Event>, bool) {
-        let mut state = lock(self.state.get());
-        let mut events: Vec<Event> = Vec::new();
-        while events.len() < BATCH {
-            let next = state.early.pop_front().or_else(|| state.stream.as_mut().and_then(EventStream::try_next));
-            let Some(event) = next else { break };
-            events.push(event);
-        }
-        let ended = state.ended || state.closed;
-        (events, ended)
+        EventQueue { waiting: Waiting::new(stream, BATCH) }
     }
 }
 
@@ -72,9 +41,7 @@ impl EventQueue {
     /// What waits, as ([(name, fields), ...], ended); never blocks. Ended: nothing comes after these.
     fn take(&self, py: Python<'_>) -> PyResult<(Py<PyList>, bool)> {
         entry(py, || {
-            let (events, ended) = self.drain();
-            // A full batch may have left some behind.
-            let ended = ended && events.len() < BATCH;
+            let (events, ended) = self.waiting.take();
             Ok((event_list(py, events)?, ended))
         })
     }
@@ -83,19 +50,7 @@ impl EventQueue {
     /// what `take` gives.
     fn wait(&self, py: Python<'_>, timeout: Option<f64>, main: bool) -> PyResult<(Py<PyList>, bool)> {
         entry(py, || {
-            let stream = {
-                let mut state = lock(self.state.get());
-                if state.early.is_empty() { state.stream.take() } else { None }
-            };
-            if let Some(mut stream) = stream {
-                let waited = block_on(py, stream.next(), timeout, main);
-                // The stream goes back whatever happened, Ctrl-C included.
-                let event = waited.as_ref().ok().cloned().flatten().flatten();
-                back(self.state.get(), stream, event);
-                waited?;
-            }
-            let (events, ended) = self.drain();
-            let ended = ended && events.len() < BATCH;
+            let (events, ended) = self.waiting.wait(py, timeout, main)?;
             Ok((event_list(py, events)?, ended))
         })
     }
@@ -103,32 +58,13 @@ impl EventQueue {
     /// Tells `inbox` once there are events or the stream has ended; gives the token, or None when
     /// somebody waits already.
     fn arm(&self, py: Python<'_>, hub: &Hub, inbox: u64) -> PyResult<Option<u64>> {
-        entry(py, || {
-            let shared = self.state.get();
-            let mut held = lock(shared);
-            let Some(mut stream) = held.stream.take() else { return Ok(None) };
-            let state = shared.clone();
-            let wait = async move {
-                let event = stream.next().await;
-                back(&state, stream, event);
-                Outcome::Ready
-            };
-            let (token, task) = hub.submit(inbox, wait);
-            held.task = Some(task);
-            Ok(Some(token))
-        })
+        entry(py, || Ok(self.waiting.arm(hub, inbox, 1)))
     }
 
     /// Lets go of the stream.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         entry(py, || {
-            let mut state = lock(self.state.get());
-            state.closed = true;
-            state.stream = None;
-            state.early.clear();
-            if let Some(task) = state.task.take() {
-                task.abort();
-            }
+            self.waiting.close();
             Ok(())
         })
     }

@@ -15,6 +15,7 @@ mod hub;
 mod logging;
 mod pending;
 mod recording;
+mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
