@@ -10,6 +10,7 @@
 
 mod comfort_noise;
 mod delay;
+mod splice;
 mod stream;
 mod stretch;
 mod tuning;
@@ -28,6 +29,9 @@ use stretch::{Stretcher, rms};
 
 /// Media time is counted in ticks of 48 kHz whatever the codec; every clock divides it.
 pub(super) const TICKS_PER_MS: i64 = 48;
+
+/// The longest gap that is filled from both of its ends, ticks.
+const LONGEST_SPLICE: i64 = 60 * TICKS_PER_MS;
 
 /// What a packet holds, by its payload type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,13 @@ pub(crate) struct ReceiveStats {
     pub(crate) delay_ms: f32,
 }
 
+/// Sound that was decoded before its time, since the gap before it is filled from both ends.
+struct Ahead {
+    /// The packet that it came from.
+    sequence: i64,
+    frame: Vec<i16>,
+}
+
 /// The receive path of one call.
 pub(crate) struct Receiver {
     tuning: Tuning,
@@ -84,11 +95,12 @@ pub(crate) struct Receiver {
     fec_seen: bool,
     /// The last packet said that the far side pauses (discontinuous transmission).
     pausing: bool,
-    frames_since_stretch: u32,
     /// Packets in a row that came too late.
     late_run: u32,
     speech_level: f32,
     quietest: f32,
+    /// What follows a gap, decoded while the gap was filled.
+    ahead: Option<Ahead>,
     stretcher: Stretcher,
     noise: ComfortNoise,
     out: VecDeque<i16>,
@@ -120,10 +132,10 @@ impl Receiver {
             last_loss: None,
             fec_seen: false,
             pausing: false,
-            frames_since_stretch: 0,
             late_run: 0,
             speech_level: 0.0,
             quietest: f32::MAX / 2.0,
+            ahead: None,
             stretcher: Stretcher::new(opus_rate),
             noise: ComfortNoise::new(),
             out: VecDeque::new(),
@@ -316,9 +328,7 @@ impl Receiver {
             let only_blind = !self.gap_passed;
             let room = line(packet.media) <= self.delay.highest_line() + 1.0;
             self.late_run += 1;
-            let wanted = self.late_run >= self.tuning.late_run
-                || late > (self.tuning.trim_ms * TICKS_PER_MS as f32) as i64
-                || line(packet.media) <= self.target_line() + f64::from(self.tuning.trim_slack_ms);
+            let wanted = self.late_run >= self.tuning.late_run || late > (self.tuning.trim_ms * TICKS_PER_MS as f32) as i64;
             if only_blind && room && wanted {
                 self.next_media = packet.media;
                 late = 0;
@@ -332,7 +342,13 @@ impl Receiver {
         self.fec_seen |= decoder.has_fec(&payload);
         // Opus says so by a payload without or with hardly any content (RFC 7587 3.1.3).
         self.pausing = codec_of_packet == Codec::Opus && payload.len() <= 2;
-        let mut good = decoder.decode(&payload, &mut frame);
+        let mut good = match self.ahead.take() {
+            Some(ahead) if ahead.sequence == packet.sequence => {
+                frame.extend_from_slice(&ahead.frame);
+                true
+            }
+            _ => decoder.decode(&payload, &mut frame),
+        };
         if !good {
             decoder.conceal(duration.unwrap_or(self.rate as usize / 50), &mut frame);
             good = false;
@@ -349,11 +365,7 @@ impl Receiver {
             self.blend_into(&mut frame);
         }
         self.next_media = packet.media + length;
-        let mut excess = line(packet.media) - self.target_line();
-        // The buffer runs low: what is missing is late already, and lateness comes in clusters.
-        let waiting = self.stream.as_ref().and_then(Stream::last_media).map_or(0, |m| m + length - packet.media).max(length);
-        let low_water = self.delay.spread() * f64::from(self.tuning.low_water) - 20.0 * f64::from(self.tuning.low_water_off);
-        excess = excess.min(waiting as f64 / TICKS_PER_MS as f64 - low_water);
+        let excess = line(packet.media) - self.target_line();
         if good {
             // Decoding is due whenever less than a tick's sound is left. So shortening by more
             // than what is left moves all that follows a whole tick ahead, and by less moves
@@ -369,42 +381,37 @@ impl Receiver {
         self.frame = frame;
     }
 
-    /// Moves towards the target by making the frame shorter or longer.
+    /// Moves towards the target by making the frame shorter (by `excess_ms` at most) or, if the
+    /// playout lacks `lack_ms`, longer. In silence this is not heard; in speech it is done only
+    /// when it is urgent, at seams that are alike.
     fn stretch(&mut self, frame: &mut Vec<i16>, excess_ms: f32, lack_ms: f32) {
         let t = &self.tuning;
-        self.frames_since_stretch = self.frames_since_stretch.saturating_add(1);
         let level = rms(frame);
         self.speech_level = if level > self.speech_level { level } else { self.speech_level * 0.998 };
         self.quietest = if level < self.quietest { level } else { self.quietest * 1.003 + 0.01 };
         let quiet = level < (self.speech_level * t.quiet_ratio).max(20.0).max(self.quietest * t.quiet_over);
         let spread = self.delay.spread() as f32;
         if excess_ms > t.cut_from_ms.min(6.0 + spread) + t.cut_from_share * spread {
-            let fast = excess_ms > t.cut_fast_from_ms;
-            if !quiet && !fast && self.frames_since_stretch < t.cut_interval {
+            if !quiet && excess_ms <= t.cut_fast_from_ms {
                 return;
             }
-            let likeness = if fast { t.cut_fast_likeness } else { t.cut_likeness };
             let most = excess_ms.min(15.0);
             if let Some(seam) = self.stretcher.find_cut(frame, 2.5_f32.min(most), most)
-                && (quiet || seam.likeness >= likeness)
+                && (quiet || seam.likeness >= t.cut_fast_likeness)
             {
                 let cut = self.stretcher.cut(frame, seam);
                 self.counters.cut_ticks += self.ticks(cut) as u64;
-                self.frames_since_stretch = 0;
             }
         } else if lack_ms > t.repeat_from_ms {
-            let fast = lack_ms > t.repeat_fast_from_ms;
-            if !quiet && !fast && self.frames_since_stretch < t.repeat_interval {
+            if !quiet && lack_ms <= t.repeat_fast_from_ms {
                 return;
             }
-            let likeness = if fast { t.repeat_fast_likeness } else { t.repeat_likeness };
             let most = (-excess_ms).clamp(6.0, 15.0);
             if let Some(seam) = self.stretcher.find_repeat(&self.history, frame, 2.5, most)
-                && (quiet || seam.likeness >= likeness)
+                && (quiet || seam.likeness >= t.repeat_fast_likeness)
             {
                 let repeated = self.stretcher.repeat(&self.history, frame, seam);
                 self.counters.repeated_ticks += self.ticks(repeated) as u64;
-                self.frames_since_stretch = 0;
             }
         }
     }
@@ -414,7 +421,7 @@ impl Receiver {
         self.last_loss = Some(self.next_media);
         let Some(first) = self.stream.as_ref().and_then(Stream::first) else { return };
         let Content::Audio(codec_of_packet, payload) = &first.content else { return };
-        let (codec_of_packet, payload) = (*codec_of_packet, payload.clone());
+        let (codec_of_packet, payload, sequence) = (*codec_of_packet, payload.clone(), first.sequence);
         self.ensure_decoder(codec_of_packet);
         let Some((_, decoder)) = &mut self.decoder else { return };
         let length = decoder.duration(&payload).unwrap_or(self.rate as usize / 50);
@@ -439,9 +446,20 @@ impl Receiver {
         if frame.is_empty() {
             // Up to where the copy in the first packet begins, or to the packet itself.
             let stretch = if has_fec && ahead > length_ticks { ahead - length_ticks } else { ahead };
-            let ticks = stretch.min(20 * TICKS_PER_MS);
+            let ticks = if stretch <= LONGEST_SPLICE { stretch } else { 20 * TICKS_PER_MS };
             self.make_up(ticks, &mut frame);
             concealed = true;
+            // Where copies fill most gaps, what is left are bursts, whose ends say little.
+            if ticks == ahead
+                && !self.fec_seen
+                && let Some((_, decoder)) = &mut self.decoder
+            {
+                let mut next = Vec::new();
+                if decoder.decode(&payload, &mut next) {
+                    splice::lead_into(&mut frame, &next, self.rate);
+                    self.ahead = Some(Ahead { sequence, frame: next });
+                }
+            }
         }
         let made = self.ticks(frame.len());
         self.next_media += made.max(1);
@@ -588,6 +606,7 @@ impl Receiver {
         if rate != self.rate {
             // What is queued has the old rate: less than 10 ms of it, given up for the new one.
             self.rate = rate;
+            self.ahead = None;
             self.out.clear();
             self.runs.clear();
             self.history.clear();

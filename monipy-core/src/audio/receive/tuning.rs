@@ -21,12 +21,6 @@ pub(crate) struct Tuning {
     pub(crate) trim_ms: f32,
     /// So many packets in a row that came too late delay all.
     pub(crate) late_run: u32,
-    /// Delay beyond the target up to which a late packet may delay all.
-    pub(crate) trim_slack_ms: f32,
-    /// Below this share of the delay's spread the buffer is low, and frames are made longer.
-    pub(crate) low_water: f32,
-    /// Frames to take off it.
-    pub(crate) low_water_off: f32,
     /// Frames below this share of the speech level are quiet: stretching them is not heard.
     pub(crate) quiet_ratio: f32,
     /// Frames below this multiple of the quietest recent one are quiet too.
@@ -35,23 +29,15 @@ pub(crate) struct Tuning {
     pub(crate) cut_from_ms: f32,
     /// The same as a share of the delay's spread, to be added.
     pub(crate) cut_from_share: f32,
-    /// Excess from which it is urgent, ms.
+    /// Excess from which it is urgent, and done in speech too, ms.
     pub(crate) cut_fast_from_ms: f32,
-    /// Frames from one cut to the next in speech.
-    pub(crate) cut_interval: u32,
-    /// Likeness that a seam in speech needs.
-    pub(crate) cut_likeness: f32,
-    /// The same when it is urgent.
+    /// Likeness that a seam in speech needs then.
     pub(crate) cut_fast_likeness: f32,
     /// Lack of delay from which frames are made longer, ms.
     pub(crate) repeat_from_ms: f32,
-    /// Lack from which it is urgent, ms.
+    /// Lack from which it is urgent, and done in speech too, ms.
     pub(crate) repeat_fast_from_ms: f32,
-    /// Frames from one repeat to the next in speech.
-    pub(crate) repeat_interval: u32,
-    /// Likeness that a seam in speech needs.
-    pub(crate) repeat_likeness: f32,
-    /// The same when it is urgent.
+    /// Likeness that a seam in speech needs then.
     pub(crate) repeat_fast_likeness: f32,
     /// Length of a gap from which concealment fades into the background, ms.
     pub(crate) noise_from_ms: u32,
@@ -69,21 +55,14 @@ impl Default for Tuning {
             extra_without_fec_ms: 0.0,
             trim_ms: 50.0,
             late_run: 3,
-            trim_slack_ms: -1000.0,
-            low_water: 0.0,
-            low_water_off: 0.0,
             quiet_ratio: 0.005,
             quiet_over: 1.5,
             cut_from_ms: 20.0,
             cut_from_share: 0.12,
             cut_fast_from_ms: 100.0,
-            cut_interval: 5,
-            cut_likeness: 2.0,
             cut_fast_likeness: 0.85,
             repeat_from_ms: 1.0,
             repeat_fast_from_ms: 20.0,
-            repeat_interval: 2,
-            repeat_likeness: 2.0,
             repeat_fast_likeness: 0.4,
             noise_from_ms: 120,
         }
