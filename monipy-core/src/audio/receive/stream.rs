@@ -230,11 +230,6 @@ impl Stream {
         self.waiting.first_key_value().map(|(_, p)| p)
     }
 
-    /// Media time of the last packet that waits.
-    pub(super) fn last_media(&self) -> Option<i64> {
-        self.waiting.last_key_value().map(|(_, p)| p.media)
-    }
-
     /// Takes the first packet to be played; what comes later with a smaller number is too late.
     pub(super) fn take_first(&mut self) -> Option<(PacketPlace, Content)> {
         let (_, packet) = self.waiting.pop_first()?;
