@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -93,12 +94,17 @@ def surroundings():
     return dict({"MONIPY_CONTACT_CENTER": str(target / "debug" / "contact-center")}, **os.environ)
 
 
+def heed_interrupts():
+    """A runner started in the background ignores Ctrl-C, and hands that down to tests of Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run(name, command):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     LOGS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(command, shell=True, cwd=ROOT, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        process = subprocess.Popen(command, shell=True, cwd=ROOT, env=surroundings(), preexec_fn=heed_interrupts, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         for line in process.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
