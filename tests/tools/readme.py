@@ -91,7 +91,13 @@ def main():
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        ready = [(language, makers[language](code, work)) for language, code in blocks]
+        ready = []
+        for language, code in blocks:
+            try:
+                ready.append((language, makers[language](code, work)))
+            except subprocess.CalledProcessError as error:
+                print(f"{language}: FAILED to build: {error}")
+                failed += 1
         server = centre()
         try:
             for language, how in ready:
