@@ -91,7 +91,8 @@ def tally(line, counts):
 def surroundings():
     """What the suites of the other languages are told: where the contact centre is."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
-    return dict({"MONIPY_CONTACT_CENTER": str(target / "debug" / "contact-center")}, **os.environ)
+    centre = target / "debug" / "contact-center"
+    return dict({"MONIPY_CONTACT_CENTER": str(centre)} if centre.exists() else {}, **os.environ)
 
 
 def heed_interrupts():
