@@ -44,6 +44,8 @@ pub(super) enum CallDue {
     Expires,
     /// The last provisional response is to be repeated.
     Provisional,
+    /// The PRACK of the reliable provisional response did not come yet.
+    Unacknowledged,
     /// The 2xx is to be repeated.
     Retransmit,
     /// The ACK did not come.

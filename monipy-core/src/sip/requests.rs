@@ -14,7 +14,7 @@ use super::uri::Scheme;
 use super::{HeaderName, SipUri, text};
 
 /// Option tags that a request may require of us.
-const EXTENSIONS: [&str; 5] = ["replaces", "outbound", "ice", "gruu", "path"];
+const EXTENSIONS: [&str; 6] = ["replaces", "outbound", "ice", "gruu", "path", call::RELIABLE_PROVISIONAL];
 
 impl Ua {
     /// A request that was read without fault.

@@ -180,11 +180,11 @@ fn trust_22_26_forged_tags_are_481_and_the_call_stays() {
 #[test]
 fn trust_18_40_unknown_extensions_are_420() {
     let mut bench = Bench::registered();
-    let invite = bench.invite("call1", "Require: replaces, 100rel, foo\r\n", SDP);
+    let invite = bench.invite("call1", "Require: replaces, timer, 100rel, foo\r\n", SDP);
     bench.frame(invite);
     let response = bench.one();
     assert_eq!(status(&response), 420);
-    assert_eq!(header(&response, "Unsupported"), "100rel,foo");
+    assert_eq!(header(&response, "Unsupported"), "timer,foo");
     assert!(bench.events.is_empty());
     // D13, I4: supported by the far side is not required by it.
     let invite = bench.invite("call2", "Supported: 100rel, timer\r\nSession-Expires: 90;refresher=uas\r\n", SDP);

@@ -11,5 +11,6 @@ mod offers_in_calls;
 mod reconnection;
 mod registration;
 mod registration_faults;
+mod reliable_provisional;
 mod server_role;
 mod wire_shapes;

@@ -29,6 +29,7 @@ impl Call {
             Method::Invite => return self.re_invited(core, request),
             Method::Update => return self.updated(core, request),
             Method::Info => return self.info(core, request),
+            Method::Prack if self.has_reliable() => return self.provisionally_acknowledged(core, request),
             Method::Options => 200,
             Method::Message => 405,
             Method::Refer | Method::Notify if !answered => return core.reply_now(request, wrong_status),

@@ -1,6 +1,7 @@
 //! A call that comes in: 100, 180, and one of 200, a refusal, CANCEL, BYE, or nobody answers.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use super::reliable_provisional;
 use super::{AckWait, Call, End, Phase, Ringing};
 use crate::sip::core::{CallDue, Core, Due, Reply};
 use crate::sip::dialog::Dialog;
@@ -46,19 +47,30 @@ impl Call {
         let tag = text(&dialog.id.local_tag).into_owned();
         let mut call = Call::new(key, true, Phase::Ringing(ringing));
         call.dialog = Some(dialog);
+        let has_offer = offer.is_some();
         core.event(UaEvent::Incoming { call: key, invitation: invitation(invite), offer });
-        core.respond(&server, Reply { code: 180, to_tag: &tag, contact: true, ..Reply::default() });
+        match reliable_provisional::required(invite) {
+            false => drop(core.respond(&server, Reply { code: 180, to_tag: &tag, contact: true, ..Reply::default() })),
+            true if has_offer => call.ring_reliably(core),
+            // The first reliable response would have to carry our offer (RFC 3261 13.2.1), which
+            // there is not before the answer: it rings without a word, and the 200 carries it.
+            true => {}
+        }
         core.event(UaEvent::Ringing { call: key });
         call
     }
 
-    fn local_tag(&self) -> String {
+    pub(super) fn local_tag(&self) -> String {
         self.dialog.as_ref().map(|dialog| text(&dialog.id.local_tag).into_owned()).unwrap_or_default()
     }
 
     pub(super) fn repeat_ringing(&mut self, core: &mut Core) {
-        if let Phase::Ringing(ringing) = &mut self.phase {
+        if self.reliable.is_some() {
+            self.ring_reliably(core);
+        } else if let Phase::Ringing(ringing) = &self.phase {
             core.repeat_provisional(&ringing.server);
+        }
+        if let Phase::Ringing(ringing) = &mut self.phase {
             ringing.provisional = Some(core.timers.set(core.now + PROVISIONAL, Due::Call(self.key, CallDue::Provisional)));
         }
     }
@@ -66,6 +78,10 @@ impl Call {
     /// The command `Answer`.
     pub(in crate::sip) fn answer(&mut self, core: &mut Core, sdp: &[u8]) {
         let tag = self.local_tag();
+        if !matches!(self.phase, Phase::Ringing(_)) {
+            return;
+        }
+        self.stop_reliable(core);
         let Phase::Ringing(ringing) = &mut self.phase else { return };
         core.timers.cancel(&mut ringing.no_answer);
         core.timers.cancel(&mut ringing.expires);

@@ -1,6 +1,7 @@
 //! One call: its dialog, its offers, its end.
 //!
 //! - `incoming`: from their INVITE to the ACK.
+//! - `reliable_provisional`: the 180 of an INVITE that requires 100rel, and its PRACK.
 //! - `outgoing`: from our INVITE to the ACK.
 //! - `offers`: re-INVITE and UPDATE, both ways.
 //! - `in_dialog`: BYE, INFO, OPTIONS, REFER, NOTIFY and the rest.
@@ -11,9 +12,11 @@ mod in_dialog;
 mod incoming;
 mod offers;
 mod outgoing;
+mod reliable_provisional;
 
 pub(super) use incoming::{invitation, refusal};
 pub(super) use outgoing::{Order, further_success};
+pub(super) use reliable_provisional::TAG as RELIABLE_PROVISIONAL;
 
 use super::core::{CallDue, Core, Due, Reply};
 use super::dialog::Dialog;
@@ -40,6 +43,7 @@ pub(super) struct Call {
     pub(super) ended: bool,
     /// A BYE that waits for the ACK, or for the connection; with its Reason.
     held_bye: Option<Option<(u16, String)>>,
+    reliable: Option<reliable_provisional::Reliable>,
     ack_wait: Option<AckWait>,
     our_offer: Option<OurOffer>,
     their_offer: Option<TheirOffer>,
@@ -151,6 +155,7 @@ impl Call {
             phase,
             ended: false,
             held_bye: None,
+            reliable: None,
             ack_wait: None,
             our_offer: None,
             their_offer: None,
@@ -178,6 +183,7 @@ impl Call {
             return;
         }
         self.ended = true;
+        self.stop_reliable(core);
         if let Phase::Ringing(ringing) = &mut self.phase {
             core.timers.cancel(&mut ringing.no_answer);
             core.timers.cancel(&mut ringing.expires);
@@ -249,6 +255,7 @@ impl Call {
             CallDue::NoAnswer => self.refuse(core, 408, None, &[], EndedBy::Local, Cause::NoAnswer),
             CallDue::Expires => self.refuse(core, 487, None, &[], EndedBy::System, Cause::Expires),
             CallDue::Provisional => self.repeat_ringing(core),
+            CallDue::Unacknowledged => self.repeat_reliable(core),
             CallDue::Retransmit => self.retransmit_success(core),
             CallDue::NoAck => self.no_ack(core),
             CallDue::RetryOffer => self.retry_offer(core),
@@ -291,6 +298,7 @@ impl Call {
 
     /// Takes back every deadline, before the call is forgotten.
     pub(super) fn clear(&mut self, core: &mut Core) {
+        self.stop_reliable(core);
         core.timers.cancel(&mut self.forget);
         self.stop_ack_wait(core);
     }
