@@ -1,10 +1,14 @@
-//! Calls between scripted parties: begun, measured, ended.
+//! Calls: begun, bridged, measured, ended.
 
 use crate::audibility::{Audibility, EarReport, observed};
 use crate::error::{CentreError, Result};
+use crate::legs;
 use crate::mix::bridge::{Bridge, Histories, Voice};
+use crate::mix::layout::Layout;
 use crate::mix::source::Source;
+use crate::mode::Mode;
 use crate::party::{Party, Role, Sound};
+use crate::random::Random;
 use crate::signalling::phone::{LegCommand, PhoneInput};
 use crate::state::{Call, CallLabels, Centre, LegStage};
 use serde::Serialize;
@@ -53,42 +57,201 @@ pub struct Level {
     pub hears_dbfs: f64,
 }
 
-/// Begins a call.
-pub(crate) fn begin(centre: &Arc<Centre>, parties: Vec<Party>, labels: Option<CallLabels>) -> Result<u64> {
-    let mut sources = Vec::new();
+/// The phone that is in a call already, since it placed it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Present(pub(crate) Option<String>);
+
+/// Begins a call and calls the phones of its parties.
+pub(crate) fn begin_and_ring(centre: &Arc<Centre>, parties: Vec<Party>, labels: Option<CallLabels>) -> Result<u64> {
+    let id = begin(centre, parties, labels, &Present::default())?;
+    if let Err(e) = ring_phones(centre, id) {
+        // Whoever was called is called off again.
+        let _ = end(centre, id);
+        return Err(e);
+    }
+    Ok(id)
+}
+
+/// Begins a call; scripted parties talk from now on, phones are not called yet.
+pub(crate) fn begin(centre: &Arc<Centre>, parties: Vec<Party>, labels: Option<CallLabels>, present: &Present) -> Result<u64> {
     for (i, party) in parties.iter().enumerate() {
-        if party.name.is_empty() || party.name.len() > 64 || party.name.chars().any(char::is_control) {
-            return Err(CentreError::invalid(format!(
-                "{:?} is not a name; it takes 1 to 64 characters without control characters",
-                party.name
-            )));
+        if parties.iter().take(i).any(|p| p.name == party.name) {
+            return Err(taken(&party.name));
         }
-        if parties.iter().take(i).any(|p| p.name == party.name) || centre.book().accounts.contains_key(&party.name) {
-            return Err(CentreError::invalid(format!("{:?} is taken; every party and supervisor needs a name of its own", party.name)));
-        }
-        if party.role == Role::Supervisor {
-            return Err(CentreError::invalid("a scripted party is an agent or a customer; supervisors log in over SIP"));
-        }
-        sources.push(Source::new(&party.sound, party.role).map_err(CentreError::invalid)?);
     }
     if parties.is_empty() {
         return Err(CentreError::invalid("a call needs at least one party"));
     }
+    let id = centre.change(|book| book.number());
+    let sources: Vec<Option<Source>> = parties.iter().map(|p| prepare(centre, id, p, present)).collect::<Result<_>>()?;
+    let bridge = open(centre, id, labels.unwrap_or_else(|| default_labels(centre, id, &parties)), parties.clone())?;
+    let mut bridge = bridge.lock().unwrap_or_else(PoisonError::into_inner);
+    for (party, source) in parties.iter().zip(sources) {
+        if let Some(source) = source {
+            bridge.sit(&party.name, party.role, Voice::Script(source));
+        }
+    }
+    drop(bridge);
+    let names: Vec<&str> = parties.iter().map(|p| p.name.as_str()).collect();
+    centre.timeline.note("call", Some(id), None, format!("{} talk", names.join(" and ")));
+    Ok(id)
+}
+
+/// A call without parties, where a supervisor waits until it has said which call it wants.
+pub(crate) fn lobby(centre: &Arc<Centre>) -> u64 {
+    let id = centre.change(|book| book.number());
+    if let Err(e) = open(centre, id, default_labels(centre, id, &[]), Vec::new()) {
+        log::warn!("{e}");
+    }
+    id
+}
+
+fn open(centre: &Arc<Centre>, id: u64, labels: CallLabels, parties: Vec<Party>) -> Result<Arc<Mutex<Bridge>>> {
     if centre.book().calls.len() >= MOST_CALLS {
         return Err(CentreError::state(format!("there are {MOST_CALLS} calls already; hang up some")));
     }
-    let id = centre.change(|book| book.number());
-    let mut bridge = Bridge::new(id, centre.history_s, record_folder(centre, id), centre.leg_events.clone());
-    for (party, source) in parties.iter().zip(sources) {
-        bridge.sit(&party.name, party.role, Voice::Script(source));
-    }
+    let bridge = Bridge::new(id, centre.history_s, record_folder(centre, id), centre.leg_events.clone());
     let bridge = Arc::new(Mutex::new(bridge));
-    let labels = labels.unwrap_or_else(|| default_labels(centre, id, &parties));
-    let names: Vec<&str> = parties.iter().map(|p| p.name.as_str()).collect();
-    centre.timeline.note("call", Some(id), None, format!("{} talk", names.join(" and ")));
     centre.clock.add(bridge.clone());
-    centre.change(|book| book.calls.insert(id, Call { parties, labels, bridge, started: Instant::now() }));
-    Ok(id)
+    centre.change(|book| book.calls.insert(id, Call { parties, labels, bridge: bridge.clone(), started: Instant::now() }));
+    Ok(bridge)
+}
+
+fn taken(name: &str) -> CentreError {
+    CentreError::invalid(format!("{name:?} is taken; every party and phone needs a name of its own"))
+}
+
+/// Looks whether a party may be in a call, and makes its sound; none for a phone.
+fn prepare(centre: &Centre, call: u64, party: &Party, present: &Present) -> Result<Option<Source>> {
+    let name = &party.name;
+    if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+        return Err(CentreError::invalid(format!("{name:?} is not a name; it takes 1 to 64 characters without control characters")));
+    }
+    if party.role == Role::Supervisor {
+        return Err(CentreError::invalid("a party is an agent or a customer; supervisors are asked in with barge"));
+    }
+    let known = centre.book().accounts.contains_key(name);
+    if party.sound != Sound::Phone {
+        if known {
+            return Err(taken(name));
+        }
+        return Source::new(&party.sound, party.role, centre.seed.wrapping_add(call)).map(Some).map_err(CentreError::invalid);
+    }
+    if present.0.as_ref() != Some(name) {
+        legs::reachable(centre, name)?;
+    }
+    Ok(None)
+}
+
+/// Calls the phones of a call that are not in it.
+pub(crate) fn ring_phones(centre: &Centre, id: u64) -> Result<()> {
+    let absent: Vec<Party> = {
+        let book = centre.book();
+        let present =
+            |name: &str| book.legs.values().any(|l| l.info.call == id && l.info.supervisor == name && l.info.stage != LegStage::Ended);
+        book.call(id)?.parties.iter().filter(|p| p.sound == Sound::Phone && !present(&p.name)).cloned().collect()
+    };
+    for party in absent {
+        legs::invite(centre, id, &party.name, party.role, Mode::Barge, Layout::Mixed)?;
+    }
+    Ok(())
+}
+
+/// Brings one more party into a call.
+pub(crate) fn join(centre: &Centre, id: u64, party: Party) -> Result<()> {
+    if centre.book().call(id)?.parties.iter().any(|p| p.name == party.name) {
+        return Err(taken(&party.name));
+    }
+    if let Some(source) = prepare(centre, id, &party, &Present::default())? {
+        centre.with_bridge(id, |bridge| bridge.sit(&party.name, party.role, Voice::Script(source)))?;
+    }
+    centre.timeline.note("joined", Some(id), None, format!("{} ({})", party.name, party.role.as_str()));
+    add_party(centre, id, party);
+    ring_phones(centre, id)
+}
+
+fn add_party(centre: &Centre, id: u64, party: Party) {
+    centre.change(|book| {
+        if let Some(call) = book.calls.get_mut(&id) {
+            call.parties.push(party);
+        }
+    });
+}
+
+/// Lets a party leave a call: a scripted one falls silent, a phone is hung up.
+pub(crate) fn leave(centre: &Centre, id: u64, name: &str) -> Result<()> {
+    let known: Vec<String> = centre.book().call(id)?.parties.iter().map(|p| p.name.clone()).collect();
+    if !known.iter().any(|n| n == name) {
+        return Err(CentreError::unknown(format!("there is no party {name:?} in call {id}; there are {}", known.join(", "))));
+    }
+    centre.with_bridge(id, |bridge| bridge.dismiss(name))?;
+    centre.change(|book| {
+        if let Some(call) = book.calls.get_mut(&id) {
+            call.parties.retain(|p| p.name != name);
+        }
+    });
+    centre.timeline.note("left", Some(id), None, name);
+    for (leg, phone) in legs::live_of(centre, id, Some(name)) {
+        // A phone that is gone has ended its legs.
+        let _ = phone.send(PhoneInput::Leg(leg, LegCommand::HangUp));
+    }
+    Ok(())
+}
+
+/// A phone takes the agents' place in a call.
+pub(crate) fn take_over(centre: &Centre, id: u64, name: &str) {
+    let agents: Vec<String> = {
+        let book = centre.book();
+        let parties = book.call(id).map(|c| c.parties.as_slice()).unwrap_or_default();
+        parties.iter().filter(|p| p.role == Role::Agent && p.name != name).map(|p| p.name.clone()).collect()
+    };
+    add_party(centre, id, Party { name: name.to_owned(), role: Role::Agent, sound: Sound::Phone });
+    for agent in agents {
+        // It may have left in this moment.
+        let _ = leave(centre, id, &agent);
+    }
+}
+
+/// Moves the parties of another call into this one, and ends the other.
+pub(crate) fn bridge(centre: &Centre, id: u64, other: u64) -> Result<()> {
+    if id == other {
+        return Err(CentreError::invalid("a call is bridged with another call"));
+    }
+    let (mine, theirs) = {
+        let book = centre.book();
+        (book.call(id)?.parties.clone(), book.call(other)?.parties.clone())
+    };
+    if let Some(twice) = theirs.iter().find(|p| mine.iter().any(|m| m.name == p.name)) {
+        return Err(taken(&twice.name));
+    }
+    for party in &theirs {
+        let voice = centre.with_bridge(other, |bridge| bridge.take_script(&party.name))?;
+        if let Some(voice) = voice {
+            centre.with_bridge(id, |bridge| bridge.sit(&party.name, party.role, voice))?;
+        }
+        add_party(centre, id, party.clone());
+    }
+    for (leg, _) in legs::live_of(centre, other, None) {
+        legs::move_to(centre, leg, id)?;
+    }
+    centre.timeline.note("bridged", Some(id), None, format!("with call {other}"));
+    if centre.book().calls.contains_key(&other) {
+        end(centre, other)?;
+    }
+    Ok(())
+}
+
+/// A party's phone has left: a call that has lost its other end is over.
+pub(crate) fn party_left(centre: &Centre, id: u64, name: &str) {
+    let left = centre.change(|book| {
+        let call = book.calls.get_mut(&id)?;
+        call.parties.retain(|p| p.name != name);
+        Some(call.parties.len())
+    });
+    if left.is_some_and(|left| left < 2) {
+        // It may be over already.
+        let _ = end(centre, id);
+    }
 }
 
 fn record_folder(centre: &Centre, id: u64) -> Option<std::path::PathBuf> {
@@ -104,8 +267,8 @@ fn record_folder(centre: &Centre, id: u64) -> Option<std::path::PathBuf> {
 
 fn default_labels(centre: &Centre, id: u64, parties: &[Party]) -> CallLabels {
     // Derived from the seed, so that the same run carries the same labels.
-    let mix = |n: u64| (centre.seed ^ n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let (a, b) = (mix(id), mix(id + 0x1000_0000));
+    let mut random = Random::new(centre.seed, id);
+    let (a, b) = (random.next(), random.next());
     let customer = parties.iter().find(|p| p.role == Role::Customer).map_or("anonymous", |p| p.name.as_str());
     let to_number =
         if customer.chars().all(|c| c.is_ascii_digit() || c == '+') { customer.to_owned() } else { format!("+4420794{:05}", id % 100_000) };
@@ -121,13 +284,8 @@ fn default_labels(centre: &Centre, id: u64, parties: &[Party]) -> CallLabels {
 
 /// Ends a call and every leg of it.
 pub(crate) fn end(centre: &Centre, id: u64) -> Result<()> {
-    let (bridge, legs) = {
-        let book = centre.book();
-        let bridge = book.call(id)?.bridge.clone();
-        let of_call = book.legs.values().filter(|l| l.info.call == id && l.info.stage != LegStage::Ended);
-        (bridge, of_call.map(|l| (l.info.id, l.phone.clone())).collect::<Vec<_>>())
-    };
-    for (leg, phone) in legs {
+    let bridge = centre.book().call(id)?.bridge.clone();
+    for (leg, phone) in legs::live_of(centre, id, None) {
         // A phone that is gone has ended its legs.
         let _ = phone.send(PhoneInput::Leg(leg, LegCommand::HangUp));
     }
@@ -155,8 +313,13 @@ pub(crate) fn info(centre: &Centre, id: u64) -> Result<CallInfo> {
 pub(crate) fn set_sound(centre: &Centre, id: u64, name: &str, sound: Sound) -> Result<()> {
     let role = centre.book().call(id)?.parties.iter().find(|p| p.name == name).map(|p| p.role);
     let role = role.ok_or_else(|| CentreError::unknown(format!("there is no scripted party {name:?} in call {id}")))?;
-    let source = Source::new(&sound, role).map_err(CentreError::invalid)?;
-    centre.with_bridge(id, |bridge| bridge.set_source(name, source))?;
+    if sound == Sound::Phone {
+        return Err(CentreError::invalid("a phone takes a party's place with leave and join"));
+    }
+    let source = Source::new(&sound, role, centre.seed.wrapping_add(id)).map_err(CentreError::invalid)?;
+    if !centre.with_bridge(id, |bridge| bridge.set_source(name, source))? {
+        return Err(CentreError::state(format!("{name} is a real phone, which speaks for itself")));
+    }
     centre.change(|book| {
         let party = book.calls.get_mut(&id).and_then(|c| c.parties.iter_mut().find(|p| p.name == name));
         if let Some(party) = party {

@@ -5,10 +5,12 @@ use crate::calls::{self, CallInfo, Level};
 use crate::error::{CentreError, ErrorKind, Result};
 use crate::legs;
 use crate::mix::impair::Impairment;
+use crate::mix::layout::Layout;
 use crate::mode::Mode;
-use crate::party::Sound;
-use crate::signalling::phone::LegCommand;
+use crate::party::{Party, Sound};
+use crate::signalling::phone::{LegCommand, Renegotiation};
 use crate::state::{Book, Centre, LegEnd, LegInfo, LegStage};
+use monipy_core::Codec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,7 +52,52 @@ impl CallHandle {
     /// # Errors
     /// The call is over; the supervisor is unknown or not registered.
     pub fn barge(&self, supervisor: &str, mode: Mode) -> Result<LegHandle> {
-        legs::barge(&self.centre, self.id, supervisor, mode).map(|id| LegHandle { centre: self.centre.clone(), id })
+        self.barge_as(supervisor, mode, Layout::Mixed)
+    }
+
+    /// The same with the parties laid out otherwise in what the supervisor receives.
+    ///
+    /// # Errors
+    /// As [`CallHandle::barge`].
+    pub fn barge_as(&self, supervisor: &str, mode: Mode, layout: Layout) -> Result<LegHandle> {
+        legs::barge(&self.centre, self.id, supervisor, mode, layout).map(|id| LegHandle { centre: self.centre.clone(), id })
+    }
+
+    /// Waits until this phone has a leg of the call: one that was called, or that dialled in.
+    ///
+    /// # Errors
+    /// A timeout.
+    pub async fn wait_leg(&self, phone: &str, timeout: Duration) -> Result<LegHandle> {
+        let there = |book: &Book| {
+            let legs = book.legs.values().filter(|l| l.info.call == self.id && l.info.stage != LegStage::Ended);
+            Ok(legs.filter(|l| l.info.supervisor == phone).map(|l| l.info.id).next())
+        };
+        let id = self.centre.wait(timeout, |_| format!("{phone} has a leg of call {}", self.id), there).await?;
+        Ok(LegHandle { centre: self.centre.clone(), id })
+    }
+
+    /// Brings one more party into the call.
+    ///
+    /// # Errors
+    /// A name that is taken, a sound that cannot be had, a phone that is not registered.
+    pub fn join(&self, party: Party) -> Result<()> {
+        calls::join(&self.centre, self.id, party)
+    }
+
+    /// Lets a party leave the call.
+    ///
+    /// # Errors
+    /// There is no such party.
+    pub fn leave(&self, party: &str) -> Result<()> {
+        calls::leave(&self.centre, self.id, party)
+    }
+
+    /// Moves the parties and supervisors of another call into this one; the other is over then.
+    ///
+    /// # Errors
+    /// A name that both calls have; one of them is over.
+    pub fn bridge(&self, other: &CallHandle) -> Result<()> {
+        calls::bridge(&self.centre, self.id, other.id)
     }
 
     /// The legs of the call that are not over.
@@ -215,6 +262,10 @@ impl std::fmt::Debug for LegHandle {
 }
 
 impl LegHandle {
+    pub(crate) fn new(centre: Arc<Centre>, id: u64) -> LegHandle {
+        LegHandle { centre, id }
+    }
+
     /// Its number.
     #[must_use]
     pub fn id(&self) -> u64 {
@@ -302,7 +353,7 @@ impl LegHandle {
     /// # Errors
     /// It is not answered, or over.
     pub fn hold(&self) -> Result<()> {
-        legs::command(&self.centre, self.id, LegCommand::Hold(true))
+        legs::negotiate(&self.centre, self.id, Renegotiation::Hold(true))
     }
 
     /// Takes the supervisor off hold.
@@ -310,7 +361,7 @@ impl LegHandle {
     /// # Errors
     /// It is not answered, or over.
     pub fn unhold(&self) -> Result<()> {
-        legs::command(&self.centre, self.id, LegCommand::Hold(false))
+        legs::negotiate(&self.centre, self.id, Renegotiation::Hold(false))
     }
 
     /// Sends a re-INVITE without a description: the phone makes the offer.
@@ -318,7 +369,7 @@ impl LegHandle {
     /// # Errors
     /// It is not answered, or over.
     pub fn reinvite_without_sdp(&self) -> Result<()> {
-        legs::command(&self.centre, self.id, LegCommand::OfferWithoutSdp)
+        legs::negotiate(&self.centre, self.id, Renegotiation::WithoutSdp)
     }
 
     /// Moves the media to a fresh connection by a re-INVITE: other ICE credentials, certificate and SSRC.
@@ -326,7 +377,15 @@ impl LegHandle {
     /// # Errors
     /// It is not answered, or over.
     pub fn change_ssrc(&self) -> Result<()> {
-        legs::command(&self.centre, self.id, LegCommand::FreshMedia)
+        legs::negotiate(&self.centre, self.id, Renegotiation::FreshMedia)
+    }
+
+    /// Offers one codec alone.
+    ///
+    /// # Errors
+    /// It is not answered, or over.
+    pub fn change_codec(&self, codec: Codec) -> Result<()> {
+        legs::negotiate(&self.centre, self.id, Renegotiation::Codec(codec))
     }
 
     /// Presses keys towards the supervisor (RFC 4733).

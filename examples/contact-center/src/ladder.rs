@@ -65,6 +65,11 @@ impl Ladder {
         entries.1.push_back(LadderEntry { seq, at_ms, connection, peer: peer.to_owned(), way, start_line, text });
     }
 
+    /// Entries with greater numbers than this.
+    pub(crate) fn after(&self, seq: u64) -> Vec<LadderEntry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.iter().filter(|e| e.seq > seq).cloned().collect()
+    }
+
     pub(crate) fn entries(&self) -> Vec<LadderEntry> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.iter().cloned().collect()
     }

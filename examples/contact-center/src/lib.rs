@@ -36,8 +36,11 @@
 #![forbid(unsafe_code)]
 
 mod audibility;
+mod builder;
 mod calls;
 mod centre;
+mod dialect;
+mod endpoints;
 mod error;
 mod handles;
 mod http;
@@ -47,23 +50,38 @@ mod misbehaviour;
 mod mix;
 mod mode;
 mod party;
+mod random;
+mod record;
 mod registrar;
+mod scenario;
 mod signalling;
 mod state;
 mod timeline;
 mod tls;
 
 pub use audibility::{Audibility, EarReport, Heard};
+pub use builder::Builder;
 pub use calls::{CallInfo, Level, PartyInfo};
-pub use centre::{Builder, ContactCenter, Credentials, Dialect, Endpoints, TimelineEvents};
+pub use centre::{ContactCenter, TimelineEvents};
+pub use dialect::Dialect;
+pub use endpoints::{Credentials, Endpoints};
 pub use error::{CentreError, ErrorKind, Result};
 pub use handles::{CallHandle, LegHandle};
 pub use ladder::{LadderEntry, Way};
 pub use misbehaviour::{MISBEHAVIOURS, Misbehaviour, MisbehaviourSpec, Standing};
 pub use mix::clock::ClockFigures;
+pub use mix::dialogue::Shape as DialogueShape;
 pub use mix::impair::Impairment;
+pub use mix::layout::Layout;
 pub use mix::speech::recorded_speech;
 pub use mode::Mode;
-pub use party::{Party, Role, Sound};
+pub use party::{Party, Role, SOUNDS, Sound};
+pub use scenario::{Scenario, reference as scenario_reference};
 pub use state::{CallLabels, LegEnd, LegInfo, LegStage};
 pub use timeline::TimelineEntry;
+
+/// The OpenAPI document of HTTP control, as `GET /openapi.json` gives it.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    http::openapi()
+}

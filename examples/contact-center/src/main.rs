@@ -5,7 +5,7 @@ mod cli;
 
 use clap::Parser;
 use cli::Options;
-use contact_center::{ContactCenter, TimelineEntry};
+use contact_center::{ContactCenter, Role, Scenario, TimelineEntry};
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,23 +14,63 @@ use std::time::Duration;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let centre = match options.start().await {
-        Ok(centre) => centre,
-        Err(e) => {
-            eprintln!("contact-center: {e}");
-            return ExitCode::from(2);
+    match options.print_page.as_deref() {
+        Some("openapi") => {
+            say(&serde_json::to_string_pretty(&contact_center::openapi()).unwrap_or_default());
+            return ExitCode::SUCCESS;
         }
+        Some(_) => {
+            say(contact_center::scenario_reference().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        None => {}
+    }
+    let wrong = |e: contact_center::CentreError| {
+        eprintln!("contact-center: {e}");
+        ExitCode::from(2)
+    };
+    let scenario = match options.scenario() {
+        Ok(scenario) => scenario,
+        Err(e) => return wrong(e),
+    };
+    if let Some(scenario) = scenario.as_ref().filter(|_| options.plan) {
+        say(scenario.schedule().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let centre = match options.start(scenario.as_ref()).await {
+        Ok(centre) => centre,
+        Err(e) => return wrong(e),
     };
     announce(&options, &centre);
+    let mut code = ExitCode::SUCCESS;
     tokio::select! {
         () = centre.stop_requested() => {}
         () = run(&options, &centre) => {}
         () = standard_input_ends(), if options.exit_with_stdin => {}
         () = signalled() => {}
         () = tokio::time::sleep(duration(&options)), if options.duration.is_some() => {}
+        played = play(&options, &centre, scenario.as_ref()) => {
+            if let Err(e) = played {
+                eprintln!("contact-center: {e}");
+                code = ExitCode::FAILURE;
+            }
+        }
     }
     centre.stop().await;
-    ExitCode::SUCCESS
+    code
+}
+
+/// Plays the scenario; comes back when the program is to end with it.
+async fn play(options: &Options, centre: &ContactCenter, scenario: Option<&Scenario>) -> contact_center::Result<()> {
+    let Some(scenario) = scenario else { return std::future::pending().await };
+    let outcome = centre.play(scenario).await;
+    if !options.stay {
+        return outcome;
+    }
+    if let Err(e) = outcome {
+        eprintln!("contact-center: {e}");
+    }
+    std::future::pending().await
 }
 
 fn duration(options: &Options) -> Duration {
@@ -45,9 +85,10 @@ fn announce(options: &Options, centre: &ContactCenter) {
     let mut text = String::new();
     text.push_str(&format!("SIP      {}\n         {}   CA file: {}\n", centre.ws_url(), centre.wss_url(), centre.ca_file().display()));
     for c in centre.credentials() {
-        text.push_str(&format!("login    id {}   password {}\n", c.id, c.password));
+        text.push_str(&format!("login    id {}   password {}   ({})\n", c.id, c.password, c.role.as_str()));
     }
-    text.push_str(&format!("control  {}\n", centre.http_url()));
+    text.push_str(&format!("page     {}/\n", centre.http_url()));
+    text.push_str(&format!("feed     {}?token={}   (socket.io)\n", centre.endpoints().feed, centre.endpoints().feed_token));
     for call in centre.calls() {
         if let Ok(info) = call.info() {
             let parties: Vec<String> = info.parties.iter().map(|p| format!("{} ({})", p.name, p.sound)).collect();
@@ -77,7 +118,7 @@ async fn run(options: &Options, centre: &ContactCenter) {
         print(options, &entry);
         let Some(after) = options.barge_after() else { continue };
         match entry.kind {
-            "registered" if barging.insert(entry.text.clone()) => {}
+            "registered" if is_supervisor(centre, &entry.text) && barging.insert(entry.text.clone()) => {}
             "unregistered" => {
                 barging.remove(&entry.text);
                 continue;
@@ -86,11 +127,15 @@ async fn run(options: &Options, centre: &ContactCenter) {
         }
         tokio::time::sleep(after).await;
         if let Some(call) = centre.calls().first()
-            && let Err(e) = call.barge(&entry.text, options.mode)
+            && let Err(e) = call.barge_as(&entry.text, options.mode, options.layout)
         {
             eprintln!("contact-center: {e}");
         }
     }
+}
+
+fn is_supervisor(centre: &ContactCenter, id: &str) -> bool {
+    centre.role_of(id) == Some(Role::Supervisor)
 }
 
 fn print(options: &Options, entry: &TimelineEntry) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// How a supervisor takes part in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Hears everybody, is heard by nobody.
     Listen,
@@ -15,11 +15,13 @@ pub enum Mode {
     /// Hears everybody, is heard by everybody.
     #[default]
     Barge,
+    /// Hears everybody, is heard by the customer alone (FreeSWITCH's key 1).
+    WhisperCustomer,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Mode; 3] = [Mode::Listen, Mode::Whisper, Mode::Barge];
+    pub const ALL: [Mode; 4] = [Mode::Listen, Mode::Whisper, Mode::Barge, Mode::WhisperCustomer];
 
     /// The name used on the command line and in HTTP.
     #[must_use]
@@ -28,6 +30,7 @@ impl Mode {
             Mode::Listen => "listen",
             Mode::Whisper => "whisper",
             Mode::Barge => "barge",
+            Mode::WhisperCustomer => "whisper-customer",
         }
     }
 
@@ -38,6 +41,7 @@ impl Mode {
             Mode::Listen => false,
             Mode::Whisper => role == Role::Agent,
             Mode::Barge => true,
+            Mode::WhisperCustomer => role == Role::Customer,
         }
     }
 
@@ -53,11 +57,12 @@ impl Mode {
     }
 
     /// The mode that a key asks for in FreeSWITCH's eavesdrop when the agent is the tapped leg:
-    /// 0 listen, 2 whisper to the tapped leg, 3 barge.
+    /// 0 listen, 1 speak to the far end alone, 2 whisper to the tapped leg, 3 barge.
     #[must_use]
     pub fn from_eavesdrop_digit(digit: char) -> Option<Mode> {
         match digit {
             '0' => Some(Mode::Listen),
+            '1' => Some(Mode::WhisperCustomer),
             '2' => Some(Mode::Whisper),
             '3' => Some(Mode::Barge),
             _ => None,
@@ -77,6 +82,6 @@ impl FromStr for Mode {
         Mode::ALL
             .into_iter()
             .find(|m| m.as_str().eq_ignore_ascii_case(s))
-            .ok_or_else(|| format!("{s:?} is not a mode; it is one of listen, whisper, barge"))
+            .ok_or_else(|| format!("{s:?} is not a mode; it is one of listen, whisper, barge, whisper-customer"))
     }
 }

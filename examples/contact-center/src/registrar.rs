@@ -2,6 +2,7 @@
 //! value without sockets or clocks.
 
 use crate::misbehaviour::{Misbehaviour, Switchboard};
+use crate::random::Random;
 use monipy_core::sip::digest::{Algorithm, Authorization, Challenge, Ha1, QopOffer};
 use monipy_core::sip::ua::Headers;
 use monipy_core::sip::{HeaderName, Message, Method};
@@ -46,7 +47,7 @@ pub(crate) struct Registrar {
     algorithms: Vec<Algorithm>,
     nonces: BTreeMap<String, Nonce>,
     order: std::collections::VecDeque<String>,
-    random: Box<dyn FnMut() -> String + Send>,
+    random: Random,
 }
 
 /// What came of checking a request's credentials.
@@ -57,7 +58,7 @@ enum Check {
 
 impl Registrar {
     /// `random` gives fresh nonces.
-    pub(crate) fn new(realm: &str, algorithms: Vec<Algorithm>, random: Box<dyn FnMut() -> String + Send>) -> Registrar {
+    pub(crate) fn new(realm: &str, algorithms: Vec<Algorithm>, random: Random) -> Registrar {
         Registrar { realm: realm.to_owned(), algorithms, nonces: BTreeMap::new(), order: std::collections::VecDeque::new(), random }
     }
 
@@ -136,7 +137,7 @@ impl Registrar {
             let ha1 = Ha1::new(given.algorithm, &given.username, &self.realm, &secret);
             given.verify(&ha1, request.method(), request.body())
         });
-        if !right || !self.offered(board).contains(&given.algorithm) {
+        if !right || board.happens_now(&Misbehaviour::WrongPassword) || !self.offered(board).contains(&given.algorithm) {
             return Check::Challenge { stale: false };
         }
         let fresh = self.nonces.get_mut(&given.nonce).is_some_and(|nonce| {
@@ -161,7 +162,7 @@ impl Registrar {
     }
 
     fn challenges(&mut self, header: &str, stale: bool, board: &Switchboard, now: Instant) -> Headers {
-        let nonce = (self.random)();
+        let nonce = self.random.hex();
         self.nonces.insert(nonce.clone(), Nonce { issued: now, highest_count: 0 });
         self.order.push_back(nonce.clone());
         if self.order.len() > NONCES

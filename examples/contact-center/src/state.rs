@@ -7,13 +7,15 @@ use crate::misbehaviour::Switchboard;
 use crate::mix::bridge::{Bridge, LegEvents};
 use crate::mix::clock::Clock;
 use crate::mix::impair::Impairment;
+use crate::mix::layout::Layout;
 use crate::mode::Mode;
-use crate::party::Party;
+use crate::party::{Party, Role};
 use crate::registrar::Registrar;
 use crate::signalling::phone::PhoneInput;
 use crate::timeline::Timeline;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,21 +46,36 @@ pub struct LegEnd {
     pub code: u16,
     /// Why, in a word or two.
     pub cause: String,
-    /// The Reason header or the reason phrase, where there was one.
+    /// The Reason header or the reason phrase, where there was one; what to do about it, where
+    /// that helps.
     pub reason: Option<String>,
 }
 
-/// What is known of a supervisor's leg.
+impl LegEnd {
+    /// Ended by the centre before anything was on the wire.
+    pub(crate) fn cancelled() -> LegEnd {
+        LegEnd { by: "local", code: 487, cause: "Canceled".into(), reason: None }
+    }
+}
+
+/// What is known of a phone's leg: a supervisor's, or that of an agent or customer with a real phone.
 #[derive(Debug, Clone, Serialize)]
 pub struct LegInfo {
     /// Its number.
     pub id: u64,
     /// The call it is part of.
     pub call: u64,
-    /// The supervisor, by login id: its name in the audibility matrix.
+    /// Whose phone, by login id: its name in the audibility matrix.
     pub supervisor: String,
-    /// What it may do.
+    /// What it is in the call.
+    pub role: Role,
+    /// What it may do, as a supervisor.
     pub mode: Mode,
+    /// How the parties are laid out in the audio that it receives.
+    pub layout: Layout,
+    /// What the phone's answer says to a second audio line; none while it was not offered one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_line: Option<bool>,
     /// How it stands.
     pub stage: LegStage,
     /// Whether the phone was called (false) or placed the call (true).
@@ -71,9 +88,34 @@ pub struct LegInfo {
     pub digits: String,
     /// RTP packets that came from the phone.
     pub packets_received: u64,
+    /// Numbers of the packets, from 0, that were lost on purpose; a thousand at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_packets: Vec<u32>,
     /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<LegEnd>,
+}
+
+impl LegInfo {
+    pub(crate) fn new(id: u64, call: u64, phone: &str, role: Role, mode: Mode, layout: Layout, dialled_in: bool) -> LegInfo {
+        LegInfo {
+            id,
+            call,
+            supervisor: phone.to_owned(),
+            role,
+            mode,
+            layout,
+            second_line: None,
+            stage: LegStage::Calling,
+            dialled_in,
+            held_by_phone: false,
+            held_by_centre: false,
+            digits: String::new(),
+            packets_received: 0,
+            lost_packets: Vec::new(),
+            end: None,
+        }
+    }
 }
 
 pub(crate) struct Leg {
@@ -110,6 +152,7 @@ pub(crate) struct Call {
 
 pub(crate) struct Account {
     pub(crate) password: String,
+    pub(crate) role: Role,
 }
 
 /// A registration.
@@ -181,6 +224,10 @@ pub(crate) struct Centre {
     pub(crate) leg_events: LegEvents,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) domain: String,
+    /// Address that media sockets bind to; none for every address of the machine.
+    pub(crate) media_address: Option<IpAddr>,
+    /// What the socket.io feed's clients name in their query.
+    pub(crate) feed_token: String,
     pub(crate) record: Option<PathBuf>,
     pub(crate) history_s: u32,
     pub(crate) seed: u64,
@@ -200,6 +247,10 @@ pub(crate) struct CentreParts {
     pub(crate) registrar: Registrar,
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) domain: String,
+    /// Address that media sockets bind to; none for every address of the machine.
+    pub(crate) media_address: Option<IpAddr>,
+    /// What the socket.io feed's clients name in their query.
+    pub(crate) feed_token: String,
     pub(crate) record: Option<PathBuf>,
     pub(crate) history_s: u32,
     pub(crate) seed: u64,
@@ -220,6 +271,8 @@ impl Centre {
             leg_events: parts.leg_events,
             runtime: parts.runtime,
             domain: parts.domain,
+            media_address: parts.media_address,
+            feed_token: parts.feed_token,
             record: parts.record,
             history_s: parts.history_s,
             seed: parts.seed,

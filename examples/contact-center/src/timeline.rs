@@ -55,6 +55,11 @@ impl Timeline {
         let _ = self.live.send(entry);
     }
 
+    /// Entries with greater numbers than this.
+    pub(crate) fn after(&self, seq: u64) -> Vec<TimelineEntry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.iter().filter(|e| e.seq > seq).cloned().collect()
+    }
+
     pub(crate) fn entries(&self) -> Vec<TimelineEntry> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.iter().cloned().collect()
     }

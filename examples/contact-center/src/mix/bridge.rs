@@ -1,6 +1,6 @@
 //! One call's mix: who sits in it, who hears whom, what was heard.
 
-use super::leg_audio::LegAudio;
+use super::leg_audio::{LegAudio, Sides};
 use super::source::Source;
 use super::{FRAME, Frame, RATE};
 use crate::audibility::EarReport;
@@ -22,7 +22,7 @@ const KEPT: usize = RATE as usize;
 pub(crate) enum Voice {
     /// A script.
     Script(Source),
-    /// A supervisor's leg, with its mode.
+    /// A phone's leg; the mode matters for a supervisor's.
     Leg(Box<LegAudio>, Mode),
 }
 
@@ -126,6 +126,25 @@ impl Bridge {
         }
     }
 
+    /// Lets a party leave with everything that it needs to sit elsewhere.
+    pub(crate) fn take(&mut self, id: u64) -> Option<(String, Role, Voice)> {
+        let at = self.seats.iter().position(|s| s.id == id)?;
+        let seat = self.seats.remove(at);
+        self.reset_ears();
+        Some((seat.name, seat.role, seat.voice))
+    }
+
+    /// Lets a scripted party leave with its voice.
+    pub(crate) fn take_script(&mut self, name: &str) -> Option<Voice> {
+        let id = self.seats.iter().find(|s| s.name == name && matches!(s.voice, Voice::Script(_)))?.id;
+        self.take(id).map(|(_, _, voice)| voice)
+    }
+
+    /// Lets a scripted party leave; false when there is none of that name.
+    pub(crate) fn dismiss(&mut self, name: &str) -> bool {
+        self.take_script(name).is_some()
+    }
+
     /// Begins the measurement anew.
     pub(crate) fn reset_ears(&mut self) {
         for seat in &mut self.seats {
@@ -178,7 +197,8 @@ impl Bridge {
             seat.said_history.push_48k(&seat.said);
         }
         for listener in 0..self.seats.len() {
-            let received = self.mix_for(listener);
+            let sides = self.sides_for(listener);
+            let received = sides.as_ref().map_or_else(|| self.mix_for(listener, None), Sides::downmix);
             // The ear is taken out for the moment, since it listens to its neighbours.
             let mut ear = std::mem::replace(&mut self.seats[listener].ear, Ear::new(RATE));
             let said: Vec<Said<'_>> = self
@@ -192,8 +212,11 @@ impl Bridge {
             let seat = &mut self.seats[listener];
             seat.ear = ear;
             seat.received = received;
-            if let Voice::Leg(leg, _) = &seat.voice {
-                leg.give(&seat.received);
+            if let Voice::Leg(leg, _) = &mut seat.voice {
+                match sides {
+                    Some(sides) => leg.give_sides(sides),
+                    None => leg.give(&seat.received),
+                }
             }
             let overflow = (seat.kept.len() + FRAME).saturating_sub(KEPT);
             seat.kept.drain(..overflow);
@@ -209,8 +232,20 @@ impl Bridge {
         self.frame += 1;
     }
 
-    /// What the party at `listener` receives of the others now.
-    fn mix_for(&mut self, listener: usize) -> Frame {
+    /// What the party at `listener` receives in two channels, if it wants them.
+    fn sides_for(&mut self, listener: usize) -> Option<Sides> {
+        match &self.seats[listener].voice {
+            Voice::Leg(leg, _) if leg.wants_sides() => {}
+            _ => return None,
+        }
+        // Supervisors are on both sides.
+        let left = self.mix_for(listener, Some(Role::Customer));
+        let right = self.mix_for(listener, Some(Role::Agent));
+        Some(Sides { left, right })
+    }
+
+    /// What the party at `listener` receives of the others now, but for those of a role.
+    fn mix_for(&mut self, listener: usize, without: Option<Role>) -> Frame {
         let ear = &self.seats[listener];
         if let Voice::Leg(leg, _) = &ear.voice
             && leg.impairment().silence
@@ -219,7 +254,7 @@ impl Bridge {
         }
         self.mixer.begin(FRAME);
         for (speaker, seat) in self.seats.iter().enumerate() {
-            if speaker != listener && may_hear(ear.role, seat) {
+            if speaker != listener && Some(seat.role) != without && may_hear(ear.role, seat) {
                 self.mixer.add(&seat.said);
             }
         }
@@ -274,8 +309,8 @@ impl Bridge {
 /// its mode says.
 fn may_hear(listener: Role, speaker: &Seat) -> bool {
     match &speaker.voice {
-        Voice::Script(_) => true,
-        Voice::Leg(_, mode) => mode.heard_by(listener),
+        Voice::Leg(_, mode) if speaker.role == Role::Supervisor => mode.heard_by(listener),
+        Voice::Script(_) | Voice::Leg(..) => true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What may happen to a leg's media on its way to the supervisor.
 
+use crate::random::Random;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -28,6 +29,19 @@ impl Impairment {
     pub fn is_none(&self) -> bool {
         *self == Impairment::default()
     }
+
+    /// Both disturbances at once: of each the greater.
+    #[must_use]
+    pub fn and(self, other: Impairment) -> Impairment {
+        Impairment {
+            loss: self.loss.max(other.loss),
+            jitter_ms: self.jitter_ms.max(other.jitter_ms),
+            delay_ms: self.delay_ms.max(other.delay_ms),
+            reorder: self.reorder.max(other.reorder),
+            silence: self.silence || other.silence,
+            mute_packets: self.mute_packets || other.mute_packets,
+        }
+    }
 }
 
 /// A packet on its way.
@@ -40,17 +54,29 @@ pub(crate) struct Packet {
     pub(crate) payload: Bytes,
 }
 
+/// Lost packets whose numbers are kept.
+const KEPT: usize = 1000;
+
 /// The way of a leg's packets, with its disturbances. The same seed disturbs in the same way.
 pub(crate) struct Channel {
     impairment: Impairment,
-    random: u64,
+    random: Random,
+    packets: u32,
+    lost: Vec<u32>,
     waiting: VecDeque<(Instant, Packet)>,
     latest: Option<Instant>,
 }
 
 impl Channel {
     pub(crate) fn new(seed: u64) -> Channel {
-        Channel { impairment: Impairment::default(), random: seed | 1, waiting: VecDeque::new(), latest: None }
+        Channel {
+            impairment: Impairment::default(),
+            random: Random::new(seed, 0),
+            packets: 0,
+            lost: Vec::new(),
+            waiting: VecDeque::new(),
+            latest: None,
+        }
     }
 
     pub(crate) fn set(&mut self, impairment: Impairment) {
@@ -61,25 +87,30 @@ impl Channel {
         self.impairment
     }
 
-    /// A fraction in 0..1 (xorshift64*).
-    fn fraction(&mut self) -> f64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        (self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+    /// Numbers of the packets that were lost on purpose, from 0.
+    pub(crate) fn lost(&self) -> &[u32] {
+        &self.lost
     }
 
     /// Takes a packet at its time.
     pub(crate) fn push(&mut self, now: Instant, packet: Packet) {
         let Impairment { loss, jitter_ms, delay_ms, reorder, mute_packets, .. } = self.impairment;
-        if mute_packets || (loss > 0.0 && self.fraction() < loss) {
+        let number = self.packets;
+        self.packets = number.wrapping_add(1);
+        if mute_packets {
+            return;
+        }
+        if loss > 0.0 && self.random.fraction() < loss {
+            if self.lost.len() < KEPT {
+                self.lost.push(number);
+            }
             return;
         }
         let mut due = now + Duration::from_millis(u64::from(delay_ms));
         if jitter_ms > 0 {
-            due += Duration::from_secs_f64(f64::from(jitter_ms) / 1000.0 * self.fraction());
+            due += Duration::from_secs_f64(f64::from(jitter_ms) / 1000.0 * self.random.fraction());
         }
-        if reorder > 0.0 && self.fraction() < reorder {
+        if reorder > 0.0 && self.random.fraction() < reorder {
             // Later than the next packet: that one overtakes it.
             due += Duration::from_millis(30);
         } else {

@@ -1,13 +1,16 @@
-//! The sound of a supervisor's leg. Packets go through the engine's own [`CallAudio`] both ways, so
+//! The sound of a phone's leg. Packets go through the engine's own [`CallAudio`] both ways, so
 //! that the centre hears with the same ear as a supervisor does.
 
 use super::impair::{Channel, Impairment, Packet};
+use super::layout::Layout;
 use super::{FRAME, Frame, RATE};
-use monipy_core::CallId;
+use bytes::Bytes;
 use monipy_core::audio::{AudioEvent, AudioIo, CallAudio, CallAudioConfig, CallAudioControl, CodecMap, FrameRef, OutboundRtp, RtpPacket};
 use monipy_core::config::AudioMode;
 use monipy_core::event::Stats;
 use monipy_core::media::{Negotiated, RtpReceiver, RtpSender};
+use monipy_core::{CallId, Codec};
+use opus_pure::{Application, MAX_PACKET_BYTES, OpusEncoder};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -61,6 +64,53 @@ impl AudioIo for Seam {
     }
 }
 
+/// What a phone receives in a frame.
+#[derive(Debug, Clone)]
+pub(crate) struct Sides {
+    /// Agents and supervisors.
+    pub(crate) left: Frame,
+    /// Customers and supervisors.
+    pub(crate) right: Frame,
+}
+
+impl Sides {
+    /// What a decoder of one channel makes of it.
+    pub(crate) fn downmix(&self) -> Frame {
+        let mut mono = [0; FRAME];
+        for (to, (l, r)) in mono.iter_mut().zip(self.left.iter().zip(&self.right)) {
+            *to = ((i32::from(*l) + i32::from(*r)) / 2) as i16;
+        }
+        mono
+    }
+}
+
+/// Stereo Opus (RFC 7587) in the place of the one channel that [`CallAudio`] encodes: the packets'
+/// times and numbers stay, their payloads are others.
+struct Stereo {
+    encoder: OpusEncoder,
+    payload_type: Option<u8>,
+    sides: Sides,
+    interleaved: Vec<i16>,
+    packet: Vec<u8>,
+}
+
+impl Stereo {
+    fn new() -> Option<Stereo> {
+        let mut encoder = OpusEncoder::new(RATE as i32, 2, Application::Audio).ok()?;
+        encoder.bitrate_bps = 64_000;
+        encoder.complexity = 5;
+        let sides = Sides { left: [0; FRAME], right: [0; FRAME] };
+        Some(Stereo { encoder, payload_type: None, sides, interleaved: Vec::new(), packet: vec![0; MAX_PACKET_BYTES] })
+    }
+
+    fn encode(&mut self) -> Option<Bytes> {
+        self.interleaved.clear();
+        self.interleaved.extend(self.sides.left.iter().zip(&self.sides.right).flat_map(|(l, r)| [*l, *r]));
+        let n = self.encoder.encode_s16(&self.interleaved, FRAME, &mut self.packet).ok()?;
+        self.packet.get(..n).map(Bytes::copy_from_slice)
+    }
+}
+
 /// The ends of a leg's media, as the bridge needs them.
 pub(crate) struct LegAudio {
     audio: CallAudio,
@@ -71,6 +121,8 @@ pub(crate) struct LegAudio {
     channel: Channel,
     out: Vec<OutboundRtp>,
     packets_heard: u64,
+    stereo: Option<Stereo>,
+    agreed: Option<(u8, Codec)>,
 }
 
 impl LegAudio {
@@ -88,18 +140,53 @@ impl LegAudio {
         });
         let seam = Arc::new(Seam::default());
         control.set_audio_io(Some(seam.clone()));
-        LegAudio { audio, control, seam, rtp_in, rtp_out, channel: Channel::new(seed), out: Vec::new(), packets_heard: 0 }
+        LegAudio {
+            audio,
+            control,
+            seam,
+            rtp_in,
+            rtp_out,
+            channel: Channel::new(seed),
+            out: Vec::new(),
+            packets_heard: 0,
+            stereo: None,
+            agreed: None,
+        }
     }
 
     /// Takes what an offer and its answer agreed on.
-    pub(crate) fn negotiated(&self, agreed: &Negotiated) {
+    pub(crate) fn negotiated(&mut self, agreed: &Negotiated) {
         let clock = |codec| if codec == monipy_core::Codec::Opus { 48_000 } else { 8000 };
         self.control.set_codecs(CodecMap {
             receive: agreed.receive.iter().map(|f| (f.payload_type, f.codec)).collect(),
             send: Some((agreed.send.payload_type, agreed.send.codec)),
             telephone_event: agreed.send.telephone_event.map(|pt| (pt, clock(agreed.send.codec))),
         });
+        self.agreed = Some((agreed.send.payload_type, agreed.send.codec));
+        self.choose_channels();
         self.control.set_direction(agreed.direction.sends(), agreed.direction.receives());
+    }
+
+    pub(crate) fn set_layout(&mut self, layout: Layout) {
+        self.stereo = if layout == Layout::Stereo { Stereo::new() } else { None };
+        self.choose_channels();
+    }
+
+    /// Two channels are Opus's affair alone.
+    fn choose_channels(&mut self) {
+        if let Some(stereo) = &mut self.stereo {
+            stereo.payload_type = self.agreed.filter(|(_, codec)| *codec == Codec::Opus).map(|(pt, _)| pt);
+        }
+    }
+
+    /// Whether it wants [`LegAudio::give_sides`].
+    pub(crate) fn wants_sides(&self) -> bool {
+        self.stereo.as_ref().is_some_and(|s| s.payload_type.is_some())
+    }
+
+    /// Numbers of the packets that were lost on purpose.
+    pub(crate) fn lost(&self) -> &[u32] {
+        self.channel.lost()
     }
 
     pub(crate) fn set_impairment(&mut self, impairment: Impairment) {
@@ -140,7 +227,10 @@ impl LegAudio {
         }
         self.audio.tick(due, &mut self.out);
         for packet in self.out.drain(..) {
-            let OutboundRtp { payload_type, marker, sequence_number, timestamp, payload } = packet;
+            let OutboundRtp { payload_type, marker, sequence_number, timestamp, mut payload } = packet;
+            if let Some(stereo) = self.stereo.as_mut().filter(|s| s.payload_type == Some(payload_type)) {
+                payload = stereo.encode().unwrap_or(payload);
+            }
             self.channel.push(due, Packet { payload_type, marker, sequence_number, timestamp, payload });
         }
         while let Some(p) = self.channel.pop(due) {
@@ -155,7 +245,43 @@ impl LegAudio {
         push(&mut self.seam.lock().to_send, *frame);
     }
 
+    /// The same in two channels; what goes the way of one channel keeps the packets coming.
+    pub(crate) fn give_sides(&mut self, sides: Sides) {
+        self.give(&sides.downmix());
+        if let Some(stereo) = &mut self.stereo {
+            stereo.sides = sides;
+        }
+    }
+
     pub(crate) fn poll_event(&mut self) -> Option<AudioEvent> {
         self.audio.poll_event()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use monipy_core::audio::tone::{ToneGenerator, measure};
+    use opus_pure::OpusDecoder;
+
+    #[test]
+    fn the_agent_is_on_the_left_and_the_customer_on_the_right() {
+        let (mut agent, mut customer) = (ToneGenerator::new(440.0, RATE, 8000), ToneGenerator::new(1000.0, RATE, 8000));
+        let mut stereo = Stereo::new().unwrap();
+        let mut decoder = OpusDecoder::new(RATE as i32, 2).unwrap();
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for _ in 0..50 {
+            agent.fill(&mut stereo.sides.left);
+            customer.fill(&mut stereo.sides.right);
+            let packet = stereo.encode().unwrap();
+            let mut pcm = vec![0i16; FRAME * 2];
+            assert_eq!(decoder.decode_s16(&packet, FRAME, &mut pcm).unwrap(), FRAME);
+            left.extend(pcm.iter().step_by(2));
+            right.extend(pcm.iter().skip(1).step_by(2));
+        }
+        // The first frames are the codec's beginning.
+        let level = |side: &[i16], hz| measure(&side[4800..], RATE, hz).level_dbfs;
+        assert!(level(&left, 440.0) > -20.0 && level(&left, 1000.0) < -40.0, "{} {}", level(&left, 440.0), level(&left, 1000.0));
+        assert!(level(&right, 1000.0) > -20.0 && level(&right, 440.0) < -40.0, "{} {}", level(&right, 1000.0), level(&right, 440.0));
     }
 }

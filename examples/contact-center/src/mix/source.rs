@@ -1,10 +1,13 @@
 //! What a scripted party says, frame by frame.
 
-use super::{FRAME, Frame, RATE, speech};
+use super::synth::{self, VoiceOf};
+use super::{FRAME, Frame, RATE, dialogue, speech};
 use crate::party::{Role, Sound};
 use monipy_core::audio::resample::Resampler;
 use monipy_core::audio::tone::ToneGenerator;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 /// Peak of a tone: -20 dBFS RMS.
@@ -20,13 +23,16 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Prepares a party's sound at the centre's rate.
+    /// Prepares a party's sound at the centre's rate; `seed` is the call's.
     ///
     /// # Errors
     /// A sentence about a file that cannot be read, or a frequency or rate out of range.
-    pub(crate) fn new(sound: &Sound, role: Role) -> Result<Source, String> {
+    pub(crate) fn new(sound: &Sound, role: Role, seed: u64) -> Result<Source, String> {
         match sound {
-            Sound::Silence => Ok(Source::Silence),
+            // A phone makes its own.
+            Sound::Silence | Sound::Phone => Ok(Source::Silence),
+            Sound::Dialogue(shape) => at_rate(&dialogue::half(seed, *shape, role), synth::RATE).map(Source::Pcm),
+            Sound::Say(words) => say(words, role, seed),
             Sound::Tone(hz) if (20.0..=20_000.0).contains(hz) => Ok(Source::Tone(ToneGenerator::new(*hz, RATE, TONE_AMPLITUDE))),
             Sound::Tone(hz) => Err(format!("a tone of {hz} Hz; it accepts 20 to 20000 Hz")),
             Sound::Speech => Ok(Source::Pcm(speech_at_rate(role))),
@@ -64,6 +70,42 @@ fn speech_at_rate(role: Role) -> Arc<[i16]> {
         [half(Role::Agent), half(Role::Customer)]
     });
     if role == Role::Agent { agent.clone() } else { customer.clone() }
+}
+
+/// Words by espeak-ng, or by the centre's own synthesiser; then a pause.
+fn say(words: &str, role: Role, seed: u64) -> Result<Source, String> {
+    const PAUSE: usize = RATE as usize * 3 / 2;
+    let spoken = match espeak(words, role) {
+        Some(Source::Pcm(spoken)) => spoken,
+        _ => at_rate(&synth::speak(words, VoiceOf::role(role), seed), synth::RATE)?,
+    };
+    let mut samples = spoken.to_vec();
+    samples.resize(spoken.len() + PAUSE, 0);
+    Ok(Source::Pcm(samples.into()))
+}
+
+/// The words as espeak-ng speaks them; none where it is not installed, or has nothing to say.
+fn espeak(words: &str, role: Role) -> Option<Source> {
+    let voice = match role {
+        Role::Agent => "en-gb-x-rp+f2",
+        Role::Customer => "en-us+m3",
+        Role::Supervisor => "en-gb-scotland+f4",
+    };
+    let folder = tempfile::tempdir().ok()?;
+    let file = folder.path().join("words.wav");
+    let mut child = Command::new("espeak-ng")
+        .args(["-v", voice, "--stdin", "-w"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    // Words too long for the pipe are cut: a party repeats itself anyway.
+    let text: String = words.chars().take(2000).collect();
+    let written = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
+    let done = child.wait().ok()?;
+    (done.success() && matches!(written, Some(Ok(())))).then(|| read_wav(&file).ok()).flatten()
 }
 
 fn read_wav(path: &Path) -> Result<Source, String> {

@@ -46,3 +46,21 @@ async fn a_hold_that_meets_the_centres_offer_gets_through() {
     assert!(centre.ladder().iter().any(|e| e.start_line.starts_with("SIP/2.0 491")), "no 491 was seen");
     assert!(leg.info().unwrap().end.is_none());
 }
+
+#[tokio::test]
+async fn what_is_asked_for_while_a_hold_is_under_way_waits_its_turn() {
+    let centre = ContactCenter::builder().start().await.unwrap();
+    let call = tones(&centre);
+    let (supervisor, mut events) = logged_in(&centre).await;
+    let leg = barged(&call, &supervisor, &mut events, Mode::Barge).await;
+    leg.hold().unwrap();
+    leg.unhold().unwrap();
+    leg.hold().unwrap();
+    leg.unhold().unwrap();
+    for kind in [EventKind::Hold, EventKind::Unhold, EventKind::Hold, EventKind::Unhold] {
+        expect(&mut events, kind).await;
+    }
+    leg.wait_until("no longer held", SOON, |i| !i.held_by_centre).await.unwrap();
+    let reinvites = centre.ladder().iter().filter(|e| e.start_line.starts_with("INVITE ")).count();
+    assert_eq!(reinvites, 5, "the INVITE and four offers");
+}

@@ -53,7 +53,7 @@ async fn tones_are_heard_where_they_belong_and_not_where_they_do_not() {
     let mut stream = supervisor.audio(CallId::CURRENT, 48_000, 20).unwrap();
     let _speaking = speak(&supervisor);
 
-    for mode in [Mode::Listen, Mode::Whisper, Mode::Barge, Mode::Listen] {
+    for mode in [Mode::Listen, Mode::Whisper, Mode::Barge, Mode::WhisperCustomer, Mode::Listen] {
         leg.set_mode(mode).unwrap();
         // The centre hears the supervisor in every mode; who else does is the question.
         call.wait_heard("supervisor", &["agent", "customer"], SOON).await.unwrap();
@@ -61,6 +61,7 @@ async fn tones_are_heard_where_they_belong_and_not_where_they_do_not() {
             Mode::Listen => (&["customer"], &["agent"]),
             Mode::Whisper => (&["customer", "supervisor"], &["agent"]),
             Mode::Barge => (&["customer", "supervisor"], &["agent", "supervisor"]),
+            Mode::WhisperCustomer => (&["customer"], &["agent", "supervisor"]),
         };
         call.wait_heard("agent", agent, SOON).await.unwrap_or_else(|e| panic!("{mode}: {e}"));
         call.wait_heard("customer", customer, SOON).await.unwrap_or_else(|e| panic!("{mode}: {e}"));
@@ -73,10 +74,10 @@ async fn tones_are_heard_where_they_belong_and_not_where_they_do_not() {
         for (listener, hz, audible) in [
             ("agent", 1000.0, true),
             ("agent", 440.0, false),
-            ("agent", SUPERVISOR_HZ, mode != Mode::Listen),
+            ("agent", SUPERVISOR_HZ, matches!(mode, Mode::Whisper | Mode::Barge)),
             ("customer", 440.0, true),
             ("customer", 1000.0, false),
-            ("customer", SUPERVISOR_HZ, mode == Mode::Barge),
+            ("customer", SUPERVISOR_HZ, matches!(mode, Mode::Barge | Mode::WhisperCustomer)),
         ] {
             let level = call.tone_level(listener, hz).unwrap();
             let right = if audible { level > AUDIBLE_DBFS } else { level < INAUDIBLE_DBFS };

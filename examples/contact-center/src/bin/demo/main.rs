@@ -143,6 +143,7 @@ async fn demo(options: &Options) -> Outcome<()> {
             Mode::Listen => "nobody, as it should be",
             Mode::Whisper => "the agent alone, as it should be",
             Mode::Barge => "both",
+            Mode::WhisperCustomer => "the customer alone, as it should be",
         }
     );
     Ok(())

@@ -2,18 +2,32 @@
 //!
 //! Some stand until they are taken back or have happened `times` times (a registrar that says 503);
 //! some happen at once (a dropped socket).
+//!
+//! - this page: the misbehaviours and their numbers; `table`: their list with a line on each;
+//! - `board`: what stands now; `act`: how one is begun and taken back.
+
+mod act;
+mod board;
+mod table;
+
+pub(crate) use act::{behave, misbehave};
+pub use board::Standing;
+pub(crate) use board::Switchboard;
+pub use table::{MISBEHAVIOURS, MisbehaviourSpec};
 
 use crate::mix::impair::Impairment;
+use monipy_core::Codec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 
 /// A misbehaviour with its numbers. In JSON: `{"name": "unavailable", "retry_after": 3}`; on the
 /// command line: `unavailable:retry_after=3`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Misbehaviour {
+    /// The right password is refused as though it were wrong.
+    WrongPassword,
     /// REGISTER gets 403.
     Forbidden,
     /// REGISTER gets 503 with Retry-After.
@@ -62,8 +76,66 @@ pub enum Misbehaviour {
     InviteWithoutSdp,
     /// A re-INVITE of the phone meets one of the centre's.
     Glare,
-    /// The media of legs that begin from now on is disturbed.
+    /// Supervisors who are in a call are asked into it once more, now: a phone that takes one call
+    /// says 486.
+    SecondCall,
+    /// Every answered phone is held, now.
+    Hold,
+    /// Every answered phone is taken off hold, now.
+    Unhold,
+    /// Every answered phone gets a re-INVITE without an offer, now.
+    ReinviteWithoutSdp,
+    /// The media of every answered phone moves to a fresh connection with another SSRC, now.
+    SsrcChange,
+    /// Every answered phone is offered one codec alone, now.
+    CodecChange {
+        /// `opus`, `PCMU` or `PCMA`.
+        #[serde(default = "pcmu")]
+        codec: String,
+    },
+    /// Packets of the centre's media are lost.
+    Loss {
+        /// Share of the packets, 0 to 1.
+        #[serde(default = "tenth")]
+        share: f64,
+    },
+    /// Packets of the centre's media come early and late.
+    Jitter {
+        /// The greatest delay, ms.
+        #[serde(default = "sixty")]
+        ms: u32,
+    },
+    /// Packets of the centre's media overtake each other.
+    Reorder {
+        /// Share of the packets, 0 to 1.
+        #[serde(default = "tenth")]
+        share: f64,
+    },
+    /// Packets of the centre's media come late, all of them alike.
+    Delay {
+        /// How late, ms.
+        #[serde(default = "two_hundred")]
+        ms: u32,
+    },
+    /// The centre sends no media at all.
+    OneWay,
+    /// The centre sends digital silence in place of the mix.
+    Silence,
+    /// Several disturbances of the centre's media at once.
     Media(Impairment),
+}
+
+fn pcmu() -> String {
+    "PCMU".to_owned()
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn sixty() -> u32 {
+    60
+}
+fn two_hundred() -> u32 {
+    200
 }
 
 fn one() -> u32 {
@@ -76,54 +148,12 @@ fn ten_minutes() -> u32 {
     600
 }
 
-/// One row of the list of misbehaviours.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct MisbehaviourSpec {
-    /// Its name.
-    pub name: &'static str,
-    /// Its numbers with their defaults, as on the command line.
-    pub arguments: &'static str,
-    /// Whether it stands until taken back (or `times` times), or happens at once.
-    pub standing: bool,
-    /// What happens.
-    pub doc: &'static str,
-}
-
-const fn spec(name: &'static str, arguments: &'static str, standing: bool, doc: &'static str) -> MisbehaviourSpec {
-    MisbehaviourSpec { name, arguments, standing, doc }
-}
-
-/// Every misbehaviour.
-pub const MISBEHAVIOURS: &[MisbehaviourSpec] = &[
-    spec("forbidden", "", true, "REGISTER gets 403"),
-    spec("unavailable", "retry_after=1", true, "REGISTER gets 503 with Retry-After"),
-    spec("interval-too-brief", "min_expires=600", true, "REGISTER gets 423 with Min-Expires until it asks for that long"),
-    spec("stale-nonce", "", true, "a right answer to a challenge gets another challenge with stale=true"),
-    spec("sha256-only", "", true, "challenges offer SHA-256 alone"),
-    spec("no-answer-to-register", "", true, "REGISTER gets no answer"),
-    spec("register-without-contact", "", true, "the 200 to REGISTER names no contact"),
-    spec("drop-socket", "", false, "every WebSocket connection is dropped"),
-    spec("half-open", "", false, "every WebSocket connection goes silent without being closed"),
-    spec("server-gone", "seconds=2", false, "connections are dropped and new ones refused for a while"),
-    spec("cancel-before-answer", "after_ms=0", true, "a barge request is cancelled while it rings"),
-    spec("cancel-racing-answer", "", true, "a barge request is cancelled at the moment its 200 arrives"),
-    spec("hang-up-on-answer", "", true, "the centre hangs up as soon as a barge request was answered"),
-    spec("wrong-fingerprint", "", true, "the offer names a fingerprint that is not the certificate's"),
-    spec("invite-without-sdp", "", true, "the INVITE carries no offer"),
-    spec("glare", "", true, "a re-INVITE of the phone meets one of the centre's"),
-    spec(
-        "media",
-        "loss=0,jitter_ms=0,delay_ms=0,reorder=0,silence=false,mute_packets=false",
-        true,
-        "the media of legs that begin from now on is disturbed",
-    ),
-];
-
 impl Misbehaviour {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Misbehaviour::WrongPassword => "wrong-password",
             Misbehaviour::Forbidden => "forbidden",
             Misbehaviour::Unavailable { .. } => "unavailable",
             Misbehaviour::IntervalTooBrief { .. } => "interval-too-brief",
@@ -140,7 +170,47 @@ impl Misbehaviour {
             Misbehaviour::WrongFingerprint => "wrong-fingerprint",
             Misbehaviour::InviteWithoutSdp => "invite-without-sdp",
             Misbehaviour::Glare => "glare",
+            Misbehaviour::SecondCall => "second-call",
+            Misbehaviour::Hold => "hold",
+            Misbehaviour::Unhold => "unhold",
+            Misbehaviour::ReinviteWithoutSdp => "reinvite-without-sdp",
+            Misbehaviour::SsrcChange => "ssrc-change",
+            Misbehaviour::CodecChange { .. } => "codec-change",
+            Misbehaviour::Loss { .. } => "loss",
+            Misbehaviour::Jitter { .. } => "jitter",
+            Misbehaviour::Reorder { .. } => "reorder",
+            Misbehaviour::Delay { .. } => "delay",
+            Misbehaviour::OneWay => "one-way",
+            Misbehaviour::Silence => "silence",
             Misbehaviour::Media(_) => "media",
+        }
+    }
+
+    /// What it does to the centre's media.
+    #[must_use]
+    pub fn impairment(&self) -> Option<Impairment> {
+        let none = Impairment::default();
+        match *self {
+            Misbehaviour::Loss { share } => Some(Impairment { loss: share, ..none }),
+            Misbehaviour::Jitter { ms } => Some(Impairment { jitter_ms: ms, ..none }),
+            Misbehaviour::Reorder { share } => Some(Impairment { reorder: share, ..none }),
+            Misbehaviour::Delay { ms } => Some(Impairment { delay_ms: ms, ..none }),
+            Misbehaviour::OneWay => Some(Impairment { mute_packets: true, ..none }),
+            Misbehaviour::Silence => Some(Impairment { silence: true, ..none }),
+            Misbehaviour::Media(impairment) => Some(impairment),
+            _ => None,
+        }
+    }
+
+    /// Looks at numbers that a type alone does not hold.
+    fn check(self) -> Result<Misbehaviour, String> {
+        let share = |i: &Impairment| (0.0..=1.0).contains(&i.loss) && (0.0..=1.0).contains(&i.reorder);
+        match &self {
+            Misbehaviour::CodecChange { codec } if codec_named(codec).is_none() => {
+                Err(format!("codec-change: {codec:?} is not a codec; it is one of opus, PCMU, PCMA"))
+            }
+            other if !other.impairment().is_none_or(|i| share(&i)) => Err(format!("{}: a share is a number from 0 to 1", self.name())),
+            _ => Ok(self),
         }
     }
 
@@ -162,8 +232,9 @@ impl Misbehaviour {
             let names: Vec<&str> = MISBEHAVIOURS.iter().map(|s| s.name).collect();
             return Err(format!("{name:?} is not a misbehaviour; there are {}", names.join(", ")));
         };
-        serde_json::from_value(value)
-            .map_err(|e| format!("{name}: {e}; it accepts {}", if row.arguments.is_empty() { "nothing more" } else { row.arguments }))
+        let read: Misbehaviour = serde_json::from_value(value)
+            .map_err(|e| format!("{name}: {e}; it accepts {}", if row.arguments.is_empty() { "nothing more" } else { row.arguments }))?;
+        read.check()
     }
 }
 
@@ -182,57 +253,9 @@ impl FromStr for Misbehaviour {
     }
 }
 
-/// A misbehaviour that stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Standing {
-    /// What.
-    #[serde(flatten)]
-    pub misbehaviour: Misbehaviour,
-    /// How often it will still happen; `None` until taken back.
-    pub times: Option<u32>,
-}
-
-/// What stands now.
-#[derive(Debug, Default)]
-pub(crate) struct Switchboard(Mutex<Vec<Standing>>);
-
-impl Switchboard {
-    /// Lets a misbehaviour stand, in place of one of the same name.
-    pub(crate) fn stand(&self, misbehaviour: Misbehaviour, times: Option<u32>) {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.retain(|s| s.misbehaviour.name() != misbehaviour.name());
-        standing.push(Standing { misbehaviour, times });
-    }
-
-    /// Takes one back; false when it did not stand.
-    pub(crate) fn take_back(&self, name: &str) -> bool {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = standing.len();
-        standing.retain(|s| s.misbehaviour.name() != name);
-        standing.len() != before
-    }
-
-    pub(crate) fn all(&self) -> Vec<Standing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What `pick` finds, if it stands; counts as having happened.
-    pub(crate) fn happens<T>(&self, pick: impl Fn(&Misbehaviour) -> Option<T>) -> Option<T> {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, found) = standing.iter().enumerate().find_map(|(i, s)| pick(&s.misbehaviour).map(|t| (i, t)))?;
-        if let Some(times) = &mut standing[at].times {
-            *times = times.saturating_sub(1);
-            if *times == 0 {
-                standing.remove(at);
-            }
-        }
-        Some(found)
-    }
-
-    /// Whether this one stands; counts as having happened.
-    pub(crate) fn happens_now(&self, wanted: &Misbehaviour) -> bool {
-        self.happens(|m| (m == wanted).then_some(())).is_some()
-    }
+/// The codec of a name, in capitals or not.
+fn codec_named(name: &str) -> Option<Codec> {
+    [Codec::Opus, Codec::Pcmu, Codec::Pcma].into_iter().find(|c| c.name().eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -259,21 +282,11 @@ mod tests {
             ("unavailable:retry_after=soon", "it accepts retry_after=1"),
             ("unavailable:after=3", "it accepts retry_after=1"),
             ("media:loss", "is not key=value"),
+            ("loss:share=2", "from 0 to 1"),
+            ("codec-change:codec=mp3", "opus, PCMU, PCMA"),
         ] {
             let error = text.parse::<Misbehaviour>().unwrap_err();
             assert!(error.contains(wants), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn it_happens_as_often_as_asked() {
-        let board = Switchboard::default();
-        board.stand(Misbehaviour::Forbidden, Some(2));
-        board.stand(Misbehaviour::StaleNonce, None);
-        let hits = (0..5).filter(|_| board.happens_now(&Misbehaviour::Forbidden)).count();
-        assert_eq!(hits, 2);
-        assert!((0..5).all(|_| board.happens_now(&Misbehaviour::StaleNonce)));
-        assert!(board.take_back("stale-nonce") && !board.take_back("stale-nonce"));
-        assert!(board.all().is_empty());
     }
 }
