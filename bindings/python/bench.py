@@ -74,12 +74,10 @@ async def async_events() -> float:
 
 async def frames(program: str) -> dict[str, float]:
     """Seconds of the loop's thread per frame of 20 ms."""
-    sys.path.insert(0, str(Path(__file__).parent / "tests"))
-    from conftest import Centre
-
     import numpy  # not a part of what is measured
+    from monipy.testing import ContactCenter
 
-    centre = Centre(program)
+    centre = ContactCenter(program=program)
     try:
         async with monipy.Supervisor(centre.settings()) as supervisor:
             await supervisor.login(centre.id, centre.password)

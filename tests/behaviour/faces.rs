@@ -3,10 +3,10 @@
 use monipy_tests::native::{self, top};
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A language.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
     C,
     Cpp,
@@ -14,6 +14,9 @@ pub(crate) enum Face {
     Python,
     Node,
 }
+
+/// Every language.
+pub(crate) const ALL: [Face; 5] = [Face::C, Face::Cpp, Face::Rust, Face::Python, Face::Node];
 
 /// A phone's source.
 fn phone(name: &str) -> String {
@@ -26,36 +29,33 @@ fn native(name: &str) -> Command {
     Command::new(native::compile(&folder, &phone(name)))
 }
 
-/// Whether a program runs and says 0 to these arguments.
-fn works(program: &OsString, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+/// A phone that an interpreter runs, with an installed package.
+fn interpreted(interpreter: OsString, name: &str) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg(top().join(phone(name)));
+    command
+}
+
+/// An environment variable that says where a package is installed.
+fn installed(variable: &str) -> OsString {
+    std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: tests/behaviour/run.sh sets it and says what it holds"))
 }
 
 impl Face {
-    /// The command that starts this face's phone; `None`, with a notice, where the face is not
-    /// installed on this machine (C, C++ and Rust always are).
-    pub(crate) fn command(self) -> Option<Command> {
+    /// The command that starts this face's phone.
+    ///
+    /// # Panics
+    /// When the face is not installed: a face that is missing is a face that fails.
+    pub(crate) fn command(self) -> Command {
         match self {
-            Face::C => Some(native("phone.c")),
-            Face::Cpp => Some(native("phone.cpp")),
-            Face::Rust => Some(Command::new(env!("CARGO_BIN_EXE_behaviour-phone"))),
-            Face::Python => {
-                let python = std::env::var_os("MONIPY_PYTHON").unwrap_or_else(|| "python3".into());
-                works(&python, &["-c", "import monipy, monipy._native"]).then(|| {
-                    let mut command = Command::new(python);
-                    command.arg(top().join(phone("phone.py")));
-                    command
-                })
-            }
+            Face::C => native("phone.c"),
+            Face::Cpp => native("phone.cpp"),
+            Face::Rust => Command::new(env!("CARGO_BIN_EXE_behaviour-phone")),
+            Face::Python => interpreted(installed("MONIPY_PYTHON"), "phone.py"),
             Face::Node => {
-                let node = std::env::var_os("MONIPY_NODE").unwrap_or_else(|| "node".into());
-                let package = top().join("bindings/node");
-                let loads = format!("require({:?})", package.display().to_string());
-                works(&node, &["-e", &loads]).then(|| {
-                    let mut command = Command::new(node);
-                    command.arg(top().join(phone("phone.js")));
-                    command
-                })
+                // The phone finds the package itself, by MONIPY_NODE_PACKAGE.
+                installed("MONIPY_NODE_PACKAGE");
+                interpreted(std::env::var_os("MONIPY_NODE").unwrap_or_else(|| "node".into()), "phone.js")
             }
         }
     }

@@ -1,10 +1,11 @@
 //! What is done in each scenario; what must happen is in expected.json.
 
 use crate::expected;
-use crate::faces::Face;
+use crate::faces::{self, Face};
 use crate::phone::{Phone, SOON};
 use contact_center::{CallHandle, ContactCenter, LegHandle, Misbehaviour, Mode, Party};
 use monipy_tests::ears;
+use serde_json::Value;
 use std::future::Future;
 
 /// A contact centre, a call of a 440 Hz agent and a 1 kHz customer, and a phone.
@@ -15,23 +16,44 @@ pub(crate) struct Stage {
     runtime: tokio::runtime::Runtime,
 }
 
-/// Runs a scenario for a face and compares.
-pub(crate) fn run(face: Face, name: &str, scenario: fn(&mut Stage)) {
-    let Some(command) = face.command() else {
-        eprintln!("skipped: {face:?} is not installed here");
-        return;
-    };
+/// What a scenario does.
+type Scenario = fn(&mut Stage);
+
+/// Plays a scenario on a face and compares; gives the events that had to come.
+fn play(face: Face, name: &str, scenario: Scenario) -> Vec<Value> {
     let settings: &[&str] = if name == "ringing_timed_out" { &["ring_time=1"] } else { &[] };
     let centre = ContactCenter::builder().start_blocking().expect("the centre starts");
     let call = centre.call(Party::agent("agent").tone(440.0), Party::customer("customer").tone(1000.0)).expect("a call");
-    let phone = Phone::start(command, centre.ws_url(), settings);
+    let phone = Phone::start(face.command(), centre.ws_url(), settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut stage = Stage { centre, call, phone, runtime };
     scenario(&mut stage);
     let seen = stage.phone.seen();
     stage.phone.quit();
-    if let Err(difference) = expected::compare(name, seen) {
-        panic!("{difference}");
+    expected::compare(name, seen).unwrap_or_else(|difference| panic!("{face:?}: {difference}"))
+}
+
+/// Runs a scenario for a face and compares.
+pub(crate) fn run(face: Face, name: &str, scenario: Scenario) {
+    play(face, name, scenario);
+}
+
+/// Runs a scenario for every face, side by side, each in a centre of its own; compares with what
+/// must happen, and the faces with each other.
+pub(crate) fn run_on_all(name: &str, scenario: Scenario) {
+    let came: Vec<_> = std::thread::scope(|scope| {
+        let playing: Vec<_> = faces::ALL.map(|face| (face, scope.spawn(move || play(face, name, scenario)))).into();
+        // Each thread has said already what went wrong in it.
+        playing.into_iter().map(|(face, thread)| (face, thread.join().ok())).collect()
+    });
+    let failed: Vec<_> = came.iter().filter(|(_, events)| events.is_none()).map(|(face, _)| face).collect();
+    assert!(failed.is_empty(), "{name} failed on {failed:?}");
+    let [(_, first), others @ ..] = came.as_slice() else { unreachable!("there are faces") };
+    for (face, events) in others {
+        let (first, events) = (first.as_deref().unwrap_or_default(), events.as_deref().unwrap_or_default());
+        if let Err(difference) = expected::same(first, events) {
+            panic!("{name}: {:?} and {face:?} differ: {difference}", faces::ALL[0]);
+        }
     }
 }
 

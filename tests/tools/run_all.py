@@ -43,6 +43,8 @@ STAGES = [
     ("c", "tests/c/run.sh", ["valgrind", "cmake", "pkg-config"]),
     ("python", "bindings/python/check.sh", []),
     ("node", "bindings/node/check.sh", []),
+    # After Python and Node: all five faces side by side, with the packages installed there.
+    ("faces", "tests/behaviour/run.sh", []),
     ("readme", "python3 tests/tools/readme.py", ["pkg-config"]),
     ("fuzz", "python3 tests/tools/fuzz.py --seconds 20", []),
 ]

@@ -5,7 +5,10 @@
 //! only ring, `Engine.pump` collects what is done. So nothing piles up outside the bounded queues
 //! of the core, and after `close` nothing more can arrive.
 //!
-//! - `engine.rs`: the class that JavaScript holds, one per supervisor;
+//! - `engine.rs`: the class that JavaScript holds, one per supervisor: making, methods, state, end;
+//! - `pump.rs`: what was done meanwhile, in batches;
+//! - `sound.rs`: readers, writers and recordings of its calls;
+//! - `objects.rs`: the plain objects that JavaScript is given;
 //! - `work.rs`: what is waited for, and what comes of it;
 //! - `options.rs`: the constructor's options;
 //! - `logger.rs`: the library's log, on standard error.
@@ -14,6 +17,9 @@
 
 pub mod engine;
 mod logger;
+pub mod objects;
 mod options;
+pub mod pump;
+pub mod sound;
 mod wake;
 mod work;

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 import textwrap
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from monipy.testing import ContactCenter as Centre, ContactCenterError, find_program
 
 #: Seconds after which a test has failed. Generous: machines that run tests are busy.
 PATIENCE = 60
@@ -30,94 +26,19 @@ def run_python(code: str, *, arguments: list[str] | None = None, timeout: float 
     )
 
 
-class Centre:
-    """The embedded contact centre, steered over HTTP."""
-
-    def __init__(self, program: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [program, "--json", "--exit-with-stdin", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        while True:
-            line = self.process.stdout.readline()
-            assert line, "the contact centre ended before it said where it is"
-            about = json.loads(line)
-            if about.get("kind", "started") == "started":
-                break
-        self.about = about
-        self.ws: str = about["ws"]
-        self.http: str = about["http"]
-        self.id: str = about["credentials"][0]["id"]
-        self.password: str = about["credentials"][0]["password"]
-
-    def settings(self, **more: Any) -> dict[str, Any]:
-        """What a supervisor needs to meet this centre."""
-        own = {
-            "server": self.ws,
-            "domain": self.about.get("domain"),
-            "ice_servers": [],
-            "audio_mode": "application",
-            "local_address": "127.0.0.1",
-        }
-        return own | more
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
-        request = urllib.request.Request(self.http.rstrip("/") + path, data=None if method == "GET" else data, method=method)
-        request.add_header("content-type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as e:
-            raise AssertionError(f"{method} {path}: {e.code} {e.read().decode()}") from None
-
-    def get(self, path: str) -> Any:
-        return self.ask("GET", path)
-
-    def post(self, path: str, **body: Any) -> Any:
-        return self.ask("POST", path, body)
-
-    def call(self) -> int:
-        """The call that goes on in the centre, an agent with a customer."""
-        calls = self.get("/calls")
-        return int(calls[0]["id"] if calls else self.post("/calls")["id"])
-
-    def barge(self, mode: str = "barge", supervisor: str | None = None) -> int:
-        """Asks the supervisor into the call; gives the leg."""
-        return int(self.post(f"/calls/{self.call()}/barge", mode=mode, supervisor=supervisor or self.id)["id"])
-
-    def leg(self, leg: int, wait: str) -> Any:
-        """The leg, once it has come as far as ringing, answered, media or ended."""
-        return self.get(f"/legs/{leg}?wait={wait}&timeout_ms={PATIENCE * 1000}")
-
-    def stop(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
 @pytest.fixture(scope="session")
 def centre_program() -> str:
-    program = os.environ.get("MONIPY_CONTACT_CENTER") or shutil.which("contact-center")
-    if program is None:
-        pytest.skip("no contact centre: set MONIPY_CONTACT_CENTER to the program contact-center")
-    return program
+    try:
+        return find_program()
+    except ContactCenterError as e:
+        pytest.skip(str(e))
 
 
 @pytest.fixture
 def centre(centre_program: str) -> Iterator[Centre]:
-    centre = Centre(centre_program)
-    yield centre
-    centre.stop()
+    # With speech, as calls have it; tests that want tones ask for them.
+    with Centre("--agent", "speech", "--customer", "speech", program=centre_program) as centre:
+        yield centre
 
 
 @pytest.fixture

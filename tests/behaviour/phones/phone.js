@@ -2,11 +2,12 @@
 // The phone of the behaviour suite in Node: commands on standard input, events and replies as lines
 // of JSON on standard output. See ../README.md for the commands.
 //
-//     node phone.js SERVER [KEY=NUMBER...]      keys: ring_time, max_calls
+//     MONIPY_NODE_PACKAGE=... node phone.js SERVER [KEY=NUMBER...]      keys: ring_time, max_calls
 
 const fs = require('node:fs/promises')
 const readline = require('node:readline')
-const MONIPY = require('../../../bindings/node')
+// The installed package: the folder node_modules/monipy of some project.
+const MONIPY = require(process.env.MONIPY_NODE_PACKAGE)
 
 const RATE = 16000
 const [server, ...settings] = process.argv.slice(2)

@@ -8,7 +8,6 @@ import dataclasses
 import getpass
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import monipy
+
+from .testing import ContactCenterError, find_program
 
 EXAMPLES = """\
 examples:
@@ -102,13 +103,10 @@ def _interruptible(work: Coroutine[Any, Any, int]) -> int:
 
 
 def _centre(arguments: Sequence[str]) -> int:
-    program = os.environ.get("MONIPY_CONTACT_CENTER") or shutil.which("contact-center")
-    if program is None:
-        print(
-            "contact-center is not on this machine: build it with `cargo build -p contact-center` and put it on the PATH, "
-            "or name it in MONIPY_CONTACT_CENTER",
-            file=sys.stderr,
-        )
+    try:
+        program = find_program()
+    except ContactCenterError as e:
+        print(e, file=sys.stderr)
         return 1
     child = subprocess.Popen([program, *arguments])
     # Ctrl-C goes to both; the centre says goodbye, and we wait for it.
