@@ -1,5 +1,5 @@
-//! The example programs of C and C++, compiled with all warnings as errors and run against the
-//! embedded contact centre: listen and print levels, barge and speak a WAV, record a stereo WAV.
+//! The example programs of Rust, C and C++ (these compiled with all warnings as errors), run against
+//! the embedded contact centre: listen and print levels, barge and speak a WAV, record a stereo WAV.
 
 use contact_center::{CallHandle, ContactCenter, LegHandle, Mode, Party};
 use monipy_core::audio::tone;
@@ -27,6 +27,16 @@ struct Program {
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
+/// The program of a source, built.
+fn program(source: &str) -> PathBuf {
+    match source {
+        "examples/rust/listen.rs" => env!("CARGO_BIN_EXE_example-listen").into(),
+        "examples/rust/barge.rs" => env!("CARGO_BIN_EXE_example-barge").into(),
+        "examples/rust/record.rs" => env!("CARGO_BIN_EXE_example-record").into(),
+        _ => native::compile(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"), source),
+    }
+}
+
 impl Stage {
     fn new() -> Stage {
         let centre = ContactCenter::builder().start_blocking().expect("the centre starts");
@@ -42,8 +52,7 @@ impl Stage {
 
     /// Starts an example, and barges it in once it has logged in.
     fn run(&self, source: &str, more: &[&Path]) -> (Program, LegHandle) {
-        let binary = native::compile(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"), source);
-        let mut command = Command::new(binary);
+        let mut command = Command::new(program(source));
         command.args([self.centre.ws_url(), "supervisor", "secret"]).args(more).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
@@ -138,6 +147,21 @@ fn record(source: &str) {
         assert!(loudest(pcm, hertz) > -35.0, "{what} is not in the recording: {} dBFS", loudest(pcm, hertz));
     }
     assert!(loudest(&right, 440.0) < -60.0, "the agent is not on the supervisor's side");
+}
+
+#[test]
+fn rust_listen() {
+    listen("examples/rust/listen.rs");
+}
+
+#[test]
+fn rust_barge() {
+    barge("examples/rust/barge.rs");
+}
+
+#[test]
+fn rust_record() {
+    record("examples/rust/record.rs");
 }
 
 #[test]

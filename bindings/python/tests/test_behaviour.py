@@ -287,9 +287,10 @@ async def audio(phone: Phone, centre: Centre) -> None:
 async def heard(phone: Phone, centre: Centre) -> None:
     """Agent and customer are both in what is read."""
     call = phone.supervisor.current_call
-    stream = call.audio(rate=48000)
     async with asyncio.timeout(2 * PATIENCE):
         while True:
+            # A stream for each look: while the centre computes, nobody reads.
+            stream = call.audio(rate=48000)
             pcm = bytearray()
             timestamp = None
             while len(pcm) < 4 * 2 * 48000:
@@ -299,6 +300,10 @@ async def heard(phone: Phone, centre: Centre) -> None:
                 assert timestamp is None or frame.timestamp == timestamp + 960
                 timestamp = frame.timestamp
                 pcm += memoryview(frame).cast("B")
+            if phone.blocking:
+                stream.close()
+            else:
+                await stream.aclose()
             report = await ask(centre.ask, "POST", f"/calls/{await ask(centre.call)}/ears/supervisor?rate=48000", bytes(pcm))
             if {"agent", "customer"} <= set(report["heard"]):
                 return

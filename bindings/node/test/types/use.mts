@@ -1,5 +1,6 @@
 // The declarations, used as a program would; every line under @ts-expect-error must be an error.
 import MONIPY, { MONIPY as Named, CallStream, Code, EVENTS, MonipyError, version } from 'monipy'
+import { ContactCenter } from 'monipy/testing'
 import type { AudioFrame, EventName, MonipyEvents, MonipyOptions, Outcome, PcmReadable, PcmWritable } from 'monipy'
 
 const options: MonipyOptions = { name: 'Sue', debug: false, autoplay: false, autoReboot: true, ringTime: 30 }
@@ -81,3 +82,13 @@ await monipy.close()
   void [phone, other]
 }
 void [code, id, reason, promised, ok, names, error, text]
+{
+  await using centre = await ContactCenter.start('--agent', 'speech')
+  const phone = new MONIPY(centre.options({ ringTime: 5 }))
+  const leg = await centre.barge('whisper', centre.id)
+  const heard: Set<string> = await centre.heard('agent', { seconds: 2 })
+  await centre.hangUp(leg)
+  // @ts-expect-error no such mode
+  await centre.barge('shout')
+  void [phone, heard]
+}
