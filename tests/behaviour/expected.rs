@@ -72,14 +72,18 @@ pub(crate) fn compare(scenario: &str, seen: Vec<Value>) -> Result<Vec<Value>, St
 /// What every face must say of an event in the same words: all but numbers and ids of this run, and
 /// the stream, which is each language's own.
 fn said(event: &Value) -> Value {
-    let mut event = event.clone();
-    let fields = event.as_object_mut().expect("an event is an object");
+    let mut said = event.clone();
+    let fields = said.as_object_mut().expect("an event is an object");
     let of_this_run = ["seq", "time_ms", "call", "call_id", "sip_call_id", "from_uri", "headers", "stream"];
     fields.retain(|key, value| !of_this_run.contains(&key.as_str()) && !value.is_null());
-    if name(&event) == "callStream" {
-        event.as_object_mut().expect("an event is an object").remove("status");
-    }
-    event
+    let own = match name(event) {
+        "callStream" => "status",
+        // The BYE, or the end of the media session that comes with it: whichever is first.
+        "ended" => "reason",
+        _ => return said,
+    };
+    said.as_object_mut().expect("an event is an object").remove(own);
+    said
 }
 
 /// Compares two faces' events, as [`compare`] gives them: each field must be the same.

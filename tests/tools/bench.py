@@ -25,6 +25,8 @@ def main():
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "media_pair")
     print("\n== Monitored calls", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-tests", "--bench", "calls", "--", *sys.argv[1:], MONIPY_CONTACT_CENTER=str(TARGET / "release" / "contact-center"))
+    print("\n== Faces: C, C++, Python, Node", flush=True)
+    sh(sys.executable, "tests/tools/bench_faces.py")
     return 0
 
 

@@ -44,7 +44,8 @@ const run = new Set()
 function scenario(name, options, body) {
   run.add(name)
   test(name, { skip }, async (t) => {
-    const centre = await Centre.start(t)
+    // Tones, which are heard at any moment; speech pauses.
+    const centre = await Centre.start(t, '--agent', 'tone:440', '--customer', 'tone:1000')
     const phone = centre.phone(options)
     const login = async () => assert.deepEqual(await phone.login(centre.id, centre.password), { code: 200, status: 'Logged in successfully' })
     await body(phone, centre, login)
@@ -228,10 +229,10 @@ scenario('audio', {}, async (phone, centre, login) => {
   const { stream } = await centre.talking(phone)
   await centre.hears(stream, 'agent', 'customer')
   const control = new AbortController()
-  const tone = Int16Array.from({ length: 30 * 16000 }, (_, i) => 8000 * Math.sin((2 * Math.PI * 1000 * i) / 16000))
+  const tone = Int16Array.from({ length: 30 * 16000 }, (_, i) => 8000 * Math.sin((2 * Math.PI * 2500 * i) / 16000))
   const speaking = stream.play(tone, { rate: 16000, signal: control.signal }).catch((e) => e)
   const call = await centre.call()
-  for (let level = -127; level < -30; ) ({ level_dbfs: level } = await centre.get(`/calls/${call}/tone?listener=agent&hz=1000`))
+  for (let level = -127; level < -30; ) ({ level_dbfs: level } = await centre.get(`/calls/${call}/tone?listener=agent&hz=2500`))
   control.abort()
   assert.equal((await speaking).name, 'AbortError')
   assert.equal((await phone.terminate()).code, 200)

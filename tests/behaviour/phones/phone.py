@@ -4,6 +4,7 @@ output. See ../README.md for the commands.
     python3 phone.py SERVER [KEY=NUMBER...]      keys: ring_time, max_calls
 """
 
+import dataclasses
 import json
 import sys
 import threading
@@ -25,7 +26,7 @@ def say(value: dict[str, Any]) -> None:
 
 def plain(event: monipy.Event) -> dict[str, Any]:
     """An event by the vendor's names."""
-    fields = {key.rstrip("_"): getattr(event, key) for key in type(event).__dataclass_fields__ if not key.startswith("_")}
+    fields = {f.name.rstrip("_"): getattr(event, f.name) for f in dataclasses.fields(event)}
     for key in ("stream", "call"):
         fields.pop(key, None)
     return {"event": event.name} | {k: dict(v) if k == "headers" else v for k, v in fields.items() if v is not None}
