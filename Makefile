@@ -21,6 +21,11 @@ test: ## Everything: Rust, C, C++, Python, Node, real servers, fuzzing; ends wit
 check: ## The quick part of the tests: formatting, lints, the Rust suites.
 	python3 tests/tools/run_all.py --only format lint rust
 
+.PHONY: interop
+interop: ## Tries monipy with servers and browsers that others wrote; writes docs/interop.md.
+	python3 tests/tools/run_all.py --only interop
+	python3 tests/tools/interop_table.py
+
 .PHONY: bench
 bench: ## Prints what things cost: a table and a JSON line a figure.
 	python3 tests/tools/bench.py

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (mut audio, control) = CallAudio::new(CallAudioConfig {
         call: CallId(1),
-        codecs: CodecMap { receive: vec![(96, codec)], send: None, telephone_event: None },
+        codecs: CodecMap { receive: vec![(96, codec)], send: None, ..CodecMap::default() },
         mode: AudioMode::Application,
         sample_rate: rate,
         frame_ms: 10,

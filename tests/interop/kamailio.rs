@@ -1,54 +1,17 @@
 //! Debian's kamailio: ws and wss, MD5 and SHA-256, called by sipp and by a second monipy.
 
-use monipy_core::{Config, Detail, Event, EventKind, EventStream, IceServer, Supervisor};
+use crate::proof::Proof;
+use crate::supervisor::{config, logged_in, names, until};
+use monipy_core::{Config, Detail, EventKind, Supervisor};
 use monipy_tests::ears;
-use monipy_tests::kamailio::{DOMAIN, Kamailio, PASSWORD};
-use std::net::{IpAddr, Ipv4Addr};
+use monipy_tests::kamailio::{Kamailio, PASSWORD};
 use std::sync::Arc;
-use std::time::Duration;
-
-fn config(server: String) -> Config {
-    Config {
-        name: Some("Sue Visor".into()),
-        server,
-        domain: Some(DOMAIN.into()),
-        autoplay: false,
-        ice_servers: Vec::<IceServer>::new(),
-        local_address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        ..Config::default()
-    }
-}
-
-/// Waits for an event of this kind; what comes before it is returned too.
-async fn until(events: &mut EventStream, kind: EventKind) -> Vec<Event> {
-    let mut seen = Vec::new();
-    loop {
-        let next = tokio::time::timeout(Duration::from_secs(40), events.next()).await;
-        let Ok(Some(event)) = next else { panic!("no {} after {:?}", kind.name(), names(&seen)) };
-        let found = event.kind == kind;
-        seen.push(event);
-        if found {
-            return seen;
-        }
-    }
-}
-
-fn names(events: &[Event]) -> Vec<String> {
-    events.iter().map(|e| format!("{} {}", e.name(), e.code)).collect()
-}
-
-async fn logged_in(config: Config, id: &str) -> (Supervisor, EventStream) {
-    let supervisor = Supervisor::new(config).expect("a configuration that holds");
-    let mut events = supervisor.events();
-    let reply = supervisor.login(id, PASSWORD).await.expect("login");
-    assert_eq!((reply.code, reply.status.as_str()), (200, "Logged in successfully"));
-    until(&mut events, EventKind::Login).await;
-    (supervisor, events)
-}
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio"]
 async fn md5_over_ws_login_wrong_password_and_logout() {
+    let proof = Proof::begin("kamailio", "MD5 over ws, wrong password, logout");
     let kamailio = Kamailio::start(&[]);
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
     assert!(kamailio.logs("REGISTERED"), "{}", kamailio.log());
@@ -57,20 +20,24 @@ async fn md5_over_ws_login_wrong_password_and_logout() {
     until(&mut events, EventKind::Logout).await;
     let error = supervisor.login("1001", "wrong").await.expect_err("a wrong password");
     assert_eq!((error.code, error.status.as_str()), (401, "Invalid Login ID or Password"));
+    proof.done();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio"]
 async fn sha256_challenges_over_wss_with_a_private_authority() {
+    let proof = Proof::begin("kamailio", "SHA-256 over wss with a private CA");
     let kamailio = Kamailio::start(&["AUTH_SHA256"]);
     let trusting = Config { ca_file: Some(kamailio.ca_file()), ..config(kamailio.wss_url()) };
     let (supervisor, _events) = logged_in(trusting, "1001").await;
     supervisor.shutdown(Duration::from_secs(3)).await;
+    proof.done();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio"]
 async fn an_unknown_authority_and_a_wrong_host_name_are_refused() {
+    let proof = Proof::begin("kamailio", "unknown CA and wrong host name refused");
     let kamailio = Kamailio::start(&[]);
     let unknown = Supervisor::new(config(kamailio.wss_url())).expect("a configuration that holds");
     let error = unknown.login("1001", PASSWORD).await.expect_err("an unknown authority");
@@ -81,11 +48,13 @@ async fn an_unknown_authority_and_a_wrong_host_name_are_refused() {
     let wrong = Supervisor::new(other_name).expect("a configuration that holds");
     assert_eq!(wrong.login("1001", PASSWORD).await.expect_err("a wrong name").code, 1000);
     assert!(!kamailio.log().contains("WS handshake"), "a byte of HTTP was sent");
+    proof.done();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio and sipp"]
 async fn sipp_calls_and_hangs_up() {
+    let proof = Proof::begin("sipp", "calls and hangs up through kamailio");
     let kamailio = Arc::new(Kamailio::start(&[]));
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
     let at = kamailio.clone();
@@ -100,12 +69,14 @@ async fn sipp_calls_and_hangs_up() {
     assert_eq!(names(&seen), ["trying 100", "inComingCall 200", "ringing 183", "answered 200", "ended 200"]);
     let Detail::Incoming(info) = &seen[1].detail else { panic!("no detail") };
     assert_eq!((info.from.as_str(), info.call_id.as_str(), info.team_name.as_deref()), ("Agent Seven", "uuid-42", Some("Sales")));
+    proof.done();
 }
 
-async fn two_monipys(kamailio: &Kamailio, url: String) {
+async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
     let with_ca = |url: String| Config { ca_file: Some(kamailio.ca_file()), ..config(url) };
     let (callee, mut callee_events) = logged_in(with_ca(url.clone()), "1001").await;
     let (caller, mut caller_events) = logged_in(with_ca(url), "1002").await;
+    let began = Instant::now();
     caller.call("1001").await.expect("call");
     until(&mut callee_events, EventKind::Ringing).await;
     callee.answer(monipy_core::CallId::CURRENT).await.expect("answer");
@@ -129,6 +100,9 @@ async fn two_monipys(kamailio: &Kamailio, url: String) {
     };
     let heard = tokio::select! { heard = listen => heard, _ = async { speak.await; std::future::pending::<()>().await } => unreachable!() };
     assert_eq!(heard, (true, true));
+    proof.first_sound(began.elapsed());
+    proof.heard("callee: 1000 Hz");
+    proof.heard("caller: 440 Hz");
     caller.terminate(monipy_core::CallId::CURRENT).await.expect("terminate");
     until(&mut callee_events, EventKind::Ended).await;
     until(&mut caller_events, EventKind::Hangup).await;
@@ -137,13 +111,17 @@ async fn two_monipys(kamailio: &Kamailio, url: String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio"]
 async fn two_monipys_hear_each_other_over_ws_with_md5() {
+    let mut proof = Proof::begin("kamailio", "two monipys over ws");
     let kamailio = Kamailio::start(&[]);
-    two_monipys(&kamailio, kamailio.ws_url()).await;
+    two_monipys(&kamailio, kamailio.ws_url(), &mut proof).await;
+    proof.done();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio"]
 async fn two_monipys_hear_each_other_over_wss_with_sha256() {
+    let mut proof = Proof::begin("kamailio", "two monipys over wss, SHA-256");
     let kamailio = Kamailio::start(&["AUTH_SHA256"]);
-    two_monipys(&kamailio, kamailio.wss_url()).await;
+    two_monipys(&kamailio, kamailio.wss_url(), &mut proof).await;
+    proof.done();
 }

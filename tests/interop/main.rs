@@ -2,4 +2,7 @@
 //! loopback; they are `#[ignore]`d because the servers must be installed:
 //! `cargo test -p monipy-tests --test interop -- --include-ignored`.
 
+mod browser_phones;
 mod kamailio;
+mod proof;
+mod supervisor;

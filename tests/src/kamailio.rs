@@ -27,6 +27,7 @@ pub struct Kamailio {
     wss: u16,
     sip: u16,
     log: Arc<Mutex<String>>,
+    log_file: Option<PathBuf>,
 }
 
 impl Kamailio {
@@ -65,9 +66,16 @@ impl Kamailio {
                 log.push('\n');
             }
         });
-        let mut kamailio = Kamailio { child, dir, ws, wss, sip, log };
+        let mut kamailio = Kamailio { child, dir, ws, wss, sip, log, log_file: None };
         kamailio.wait();
         kamailio
+    }
+
+    /// Leaves its log in a file when it stops.
+    #[must_use]
+    pub fn logging_to(mut self, file: PathBuf) -> Self {
+        self.log_file = Some(file);
+        self
     }
 
     fn wait(&mut self) {
@@ -157,6 +165,9 @@ impl Drop for Kamailio {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = self.child.wait();
+        if let Some(file) = &self.log_file {
+            let _ = std::fs::write(file, self.log());
+        }
     }
 }
 

@@ -26,6 +26,8 @@ LOGS = CACHE / "test-logs"
 PACKAGES = {
     "kamailio": ["kamailio", "kamailio-websocket-modules", "kamailio-tls-modules", "kamailio-outbound-modules"],
     "sipp": ["sip-tester"],
+    "chromium": ["chromium"],
+    "openssl": ["openssl"],
     "valgrind": ["valgrind"],
     "cmake": ["cmake"],
     "pkg-config": ["pkg-config"],
@@ -39,7 +41,7 @@ STAGES = [
     ("format", "cargo fmt --all --check", []),
     ("lint", "cargo clippy --locked --workspace --all-targets -- -D warnings", []),
     ("rust", "cargo test --locked --workspace --no-fail-fast", []),
-    ("interop", "cargo test --locked --workspace --test interop -- --include-ignored --test-threads=2", ["kamailio", "sipp"]),
+    ("interop", "cargo test --locked --workspace --test interop -- --include-ignored --test-threads=2 && python3 tests/tools/interop_table.py --check", ["kamailio", "sipp", "chromium", "openssl"]),
     ("c", "tests/c/run.sh", ["valgrind", "cmake", "pkg-config"]),
     ("python", "bindings/python/check.sh", []),
     ("node", "bindings/node/check.sh", []),

@@ -14,6 +14,7 @@ fuzz_target!(|script: &[u8]| {
         receive: vec![(111, Codec::Opus), (0, Codec::Pcmu), (8, Codec::Pcma)],
         send: Some((0, Codec::Pcmu)),
         telephone_event: Some((101, 8000)),
+        receive_events: vec![(101, 8000)],
     };
     let (mut audio, control) = CallAudio::new(CallAudioConfig {
         call: CallId(1),

@@ -39,8 +39,11 @@ pub struct CodecMap {
     pub receive: Vec<(u8, Codec)>,
     /// What to send; none for nothing.
     pub send: Option<(u8, Codec)>,
-    /// Payload type and clock of telephone-event (RFC 4733) to send and receive.
+    /// Payload type and clock (Hz) of telephone-event (RFC 4733) to send.
     pub telephone_event: Option<(u8, u32)>,
+    /// Payload types and clocks of telephone-event that may come in: Chromium offers one at 48000 Hz
+    /// beside Opus, and presses its keys in the one at 8000 Hz.
+    pub receive_events: Vec<(u8, u32)>,
 }
 
 /// What a call's sound is made with.
@@ -96,6 +99,8 @@ pub struct CallAudio {
     receiving: bool,
     heard_codec: Codec,
     key_receiver: EventReceiver,
+    /// Of the telephone-event that came in last, Hz.
+    event_clock: u32,
     sender: SendPath,
     taps: Vec<(StreamSender, Framer)>,
     sides: Vec<Sides>,
@@ -138,6 +143,7 @@ impl CallAudio {
             receiving: true,
             heard_codec,
             key_receiver: EventReceiver::default(),
+            event_clock: 8000,
             sender,
             taps: Vec::new(),
             sides: Vec::new(),
@@ -163,9 +169,13 @@ impl CallAudio {
     /// Takes a packet that came in. Cheap: it is only put in its place. Payload types that were
     /// not negotiated are dropped.
     pub fn push_rtp(&mut self, packet: RtpPacket) {
-        let kind = match self.config.codecs.telephone_event {
-            Some((payload_type, _)) if payload_type == packet.payload_type => PacketKind::TelephoneEvent,
-            _ => match self.config.codecs.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
+        let event = self.config.codecs.receive_events.iter().find(|(payload_type, _)| *payload_type == packet.payload_type);
+        let kind = match event {
+            Some(&(_, clock)) => {
+                self.event_clock = clock;
+                PacketKind::TelephoneEvent
+            }
+            None => match self.config.codecs.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
                 Some(&(_, codec)) => PacketKind::Audio(codec),
                 None => return,
             },
@@ -178,17 +188,13 @@ impl CallAudio {
         }
         match kind {
             PacketKind::TelephoneEvent => {
-                let clock = self.event_clock();
+                let clock = self.event_clock;
                 let key = self.key_receiver.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, clock);
                 self.tell_key(key);
             }
             PacketKind::Audio(codec) => self.heard_codec = codec,
         }
         self.receiver.push(packet, kind);
-    }
-
-    fn event_clock(&self) -> u32 {
-        self.config.codecs.telephone_event.map_or(8000, |t| t.1)
     }
 
     fn tell_key(&mut self, key: Option<Key>) {
@@ -279,7 +285,7 @@ impl CallAudio {
         self.ticks += 1;
         self.hear(at);
         self.speak(out);
-        let key = self.key_receiver.tick(at, self.event_clock());
+        let key = self.key_receiver.tick(at, self.event_clock);
         self.tell_key(key);
         self.watch(at);
         if self.ticks.is_multiple_of(STATS_TICKS) {

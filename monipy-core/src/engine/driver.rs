@@ -9,7 +9,7 @@ use crate::call::CallId;
 use crate::config::AudioMode;
 use crate::error::{Error, Reply};
 use crate::event::{Detail, Event, EventKind};
-use crate::media::{MediaConfig, MediaEnds, MediaTransport, Negotiated, OfferError};
+use crate::media::{AudioFormat, MediaConfig, MediaEnds, MediaTransport, Negotiated, OfferError};
 use crate::sip::redact::redact;
 use crate::sip::ua::Rng;
 use crate::transport::ws::{self, Link, LinkError, LinkEvent};
@@ -399,10 +399,14 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 fn codec_map(negotiated: &Negotiated) -> CodecMap {
-    let clock = if negotiated.send.codec == crate::config::Codec::Opus { 48_000 } else { 8_000 };
+    let event = |format: &AudioFormat| {
+        let clock = if format.codec == crate::config::Codec::Opus { 48_000 } else { 8_000 };
+        format.telephone_event.map(|payload_type| (payload_type, clock))
+    };
     CodecMap {
         receive: negotiated.receive.iter().map(|f| (f.payload_type, f.codec)).collect(),
         send: Some((negotiated.send.payload_type, negotiated.send.codec)),
-        telephone_event: negotiated.send.telephone_event.map(|pt| (pt, clock)),
+        telephone_event: event(&negotiated.send),
+        receive_events: negotiated.receive.iter().filter_map(event).collect(),
     }
 }

@@ -103,7 +103,7 @@ pub enum Command {
     },
     /// Sends a re-INVITE with a new offer (hold, unhold, ICE restart). Ends in
     /// [`UaEvent::OfferAnswered`] or [`UaEvent::OfferFailed`] (491 at once when an offer is pending
-    /// on either side). 491 of the far side is retried by itself.
+    /// on either side; one that was answered and lacks only its ACK is waited for). 491 of the far side is retried by itself.
     Offer {
         /// The call.
         call: CallKey,

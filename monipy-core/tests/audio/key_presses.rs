@@ -1,6 +1,6 @@
 //! Telephone events (RFC 4733): three end packets out; one event per key in, whatever is odd.
 
-use crate::support::{Bench, EVENTS, FarEnd, OPUS, ms, tone_payloads};
+use crate::support::{Bench, EVENTS, FarEnd, OPUS, config, ms, tone_payloads};
 use bytes::Bytes;
 use monipy_core::Codec;
 use monipy_core::audio::telephone_event::{EventReceiver, EventSender, Key, Slot};
@@ -184,4 +184,22 @@ fn digits_of_a_call_go_out_in_place_of_sound() {
         .collect();
     assert_eq!(heard.iter().map(|k| k.digit).collect::<String>(), "1A#");
     assert!(bench.sent.windows(2).all(|w| w[1].sequence_number == w[0].sequence_number.wrapping_add(1)));
+}
+
+/// As Chromium 156 does it: Opus, an event at 48000 Hz offered beside it, and keys in the one at
+/// 8000 Hz whose three packets are all ends.
+#[test]
+fn keys_in_the_other_payload_type_that_was_agreed_are_told() {
+    let mut config = config(Some((OPUS, Codec::Opus)));
+    config.codecs.receive_events = vec![(110, 48_000), (EVENTS, 8000)];
+    let mut bench = Bench::with(16_000, config);
+    let far = FarEnd { payload_type: EVENTS, ..FarEnd::opus() };
+    let press = |index: usize, event: u8, timestamp: u32| {
+        let mut packet = far.packet(index, Bytes::copy_from_slice(&payload(event, true, 960)));
+        (packet.marker, packet.timestamp) = (true, timestamp);
+        (ms(20 * index as u64), packet)
+    };
+    let mut arrivals: Vec<_> = (0..9).map(|i| press(i, [1, 2, 11][i / 3], 1_000_000 + 14_400 * (i as u32 / 3))).collect();
+    bench.run(ms(1000), &mut arrivals);
+    assert_eq!(bench.events, ['1', '2', '#'].map(|digit| AudioEvent::DtmfReceived { digit, duration_ms: 120 }));
 }

@@ -24,6 +24,7 @@ pub(crate) fn config(send: Option<(u8, Codec)>) -> CallAudioConfig {
             receive: vec![(OPUS, Codec::Opus), (PCMU, Codec::Pcmu), (PCMA, Codec::Pcma)],
             send,
             telephone_event: Some((EVENTS, if matches!(send, Some((_, Codec::Opus))) { 48_000 } else { 8000 })),
+            receive_events: vec![(EVENTS, if matches!(send, Some((_, Codec::Opus))) { 48_000 } else { 8000 })],
         },
         mode: AudioMode::Application,
         sample_rate: 16_000,

@@ -386,3 +386,35 @@ fn commands_out_of_order_do_nothing() {
     bench.command(Command::Reject { call, code: 480, reason: None, headers: Vec::new() });
     bench.quiet();
 }
+
+#[test]
+fn an_offer_right_after_theirs_goes_out_with_its_ack() {
+    let (mut bench, call, ok) = answered();
+    let invite = bench.inside(&ok, "INVITE", 2, TYPE, SDP);
+    bench.frame(invite);
+    bench.command(Command::AcceptOffer { call, sdp: SDP.into() });
+    bench.take();
+    bench.take_events();
+    bench.command(Command::Offer { call, sdp: SDP.into() });
+    bench.quiet();
+    let ack = bench.inside(&ok, "ACK", 2, "", "");
+    bench.frame(ack);
+    let offer = bench.one();
+    assert_eq!(method(&offer), "INVITE");
+    bench.frame(respond(&offer, 200, "OK", "", SDP));
+    assert_eq!(method(&bench.one()), "ACK");
+    assert_eq!(bench.event(), UaEvent::OfferAnswered { call, sdp: SDP.into() });
+}
+
+#[test]
+fn an_offer_that_waits_for_an_ack_that_never_comes_ends_with_the_call() {
+    let (mut bench, call, ok) = answered();
+    let invite = bench.inside(&ok, "INVITE", 2, TYPE, SDP);
+    bench.frame(invite);
+    bench.command(Command::AcceptOffer { call, sdp: SDP.into() });
+    bench.command(Command::Offer { call, sdp: SDP.into() });
+    bench.take_events();
+    bench.seconds(33);
+    assert!(bench.take().iter().all(|message| method(message) != "INVITE"));
+    assert!(matches!(bench.event(), UaEvent::Terminated { cause: Cause::NoAck, .. }));
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use monipy_core::audio::{AudioEvent, AudioIo, CallAudio, CallAudioConfig, CallAudioControl, CodecMap, FrameRef, OutboundRtp, RtpPacket};
 use monipy_core::config::AudioMode;
 use monipy_core::event::Stats;
-use monipy_core::media::{Negotiated, RtpReceiver, RtpSender};
+use monipy_core::media::{AudioFormat, Negotiated, RtpReceiver, RtpSender};
 use monipy_core::{CallId, Codec};
 use opus_pure::{Application, MAX_PACKET_BYTES, OpusEncoder};
 use std::collections::VecDeque;
@@ -156,11 +156,15 @@ impl LegAudio {
 
     /// Takes what an offer and its answer agreed on.
     pub(crate) fn negotiated(&mut self, agreed: &Negotiated) {
-        let clock = |codec| if codec == monipy_core::Codec::Opus { 48_000 } else { 8000 };
+        let event = |format: &AudioFormat| {
+            let clock = if format.codec == monipy_core::Codec::Opus { 48_000 } else { 8000 };
+            format.telephone_event.map(|payload_type| (payload_type, clock))
+        };
         self.control.set_codecs(CodecMap {
             receive: agreed.receive.iter().map(|f| (f.payload_type, f.codec)).collect(),
             send: Some((agreed.send.payload_type, agreed.send.codec)),
-            telephone_event: agreed.send.telephone_event.map(|pt| (pt, clock(agreed.send.codec))),
+            telephone_event: event(&agreed.send),
+            receive_events: agreed.receive.iter().filter_map(event).collect(),
         });
         self.agreed = Some((agreed.send.payload_type, agreed.send.codec));
         self.choose_channels();

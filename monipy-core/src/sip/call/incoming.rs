@@ -165,6 +165,7 @@ impl Call {
             (false, Some(answer)) if offered => core.event(UaEvent::OfferAnswered { call: self.key, sdp: answer.to_vec() }),
             (false, _) => {}
         }
+        self.offer_after_theirs(core);
     }
 }
 

@@ -26,13 +26,22 @@ impl Call {
         if self.ended {
             return;
         }
-        let pending = self.our_offer.is_some() || self.their_offer.is_some() || self.ack_wait.is_some();
-        if !self.is_up() || pending {
+        if !self.is_up() || self.our_offer.is_some() || self.their_offer.is_some() {
             let reason = reason_phrase(491).to_owned();
             return core.event(UaEvent::OfferFailed { call: self.key, code: 491, reason });
         }
         self.our_offer = Some(OurOffer { sdp, branch: None, answers: 0, tries: 0, timer: None });
-        self.send_offer(core);
+        if self.ack_wait.is_none() {
+            self.send_offer(core);
+        }
+        // Else theirs was answered and its ACK is on the way: ours follows it (RFC 3261 14.1).
+    }
+
+    /// The ACK of an offer of theirs is here: an offer of ours that waited for it goes out.
+    pub(super) fn offer_after_theirs(&mut self, core: &mut Core) {
+        if !self.ended && self.our_offer.as_ref().is_some_and(|offer| offer.tries == 0) {
+            self.send_offer(core);
+        }
     }
 
     fn send_offer(&mut self, core: &mut Core) {
