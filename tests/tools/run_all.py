@@ -31,6 +31,8 @@ PACKAGES = {
     "valgrind": ["valgrind"],
     "cmake": ["cmake"],
     "pkg-config": ["pkg-config"],
+    "chromium": ["chromium"],
+    "npm": ["npm"],
 }
 # Files that show that a package without a program of its own is there.
 MODULE_FILES = {"kamailio": "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"}
@@ -47,6 +49,7 @@ STAGES = [
     ("node", "bindings/node/check.sh", []),
     # After Python and Node: all five faces side by side, with the packages installed there.
     ("faces", "tests/behaviour/run.sh", []),
+    ("page", "examples/contact-center/tests/page/check.sh", ["chromium", "npm"]),
     ("readme", "python3 tests/tools/readme.py", ["pkg-config"]),
     ("fuzz", "python3 tests/tools/fuzz.py --seconds 20", []),
 ]

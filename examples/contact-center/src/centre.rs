@@ -266,6 +266,18 @@ impl Drop for ContactCenter {
 pub struct TimelineEvents(tokio::sync::broadcast::Receiver<TimelineEntry>);
 
 impl TimelineEvents {
+    /// The next that has happened already; `None` when there is none.
+    pub fn try_next(&mut self) -> Option<TimelineEntry> {
+        use tokio::sync::broadcast::error::TryRecvError;
+        loop {
+            match self.0.try_recv() {
+                Ok(entry) => return Some(entry),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+    }
+
     /// The next; `None` when the centre is gone.
     pub async fn next(&mut self) -> Option<TimelineEntry> {
         use tokio::sync::broadcast::error::RecvError;

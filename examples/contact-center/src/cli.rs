@@ -109,6 +109,7 @@ fn after_help() -> String {
     }
     text.push_str("\nHTTP control: the address that is printed is a page; GET /help lists the requests.\n");
     text.push_str("A phone that dials *80, *81 or *82 joins the newest call to listen, whisper or barge; *83 takes the agent's place.\n");
+    text.push_str("While it runs it takes commands, one a line: help lists them.\n");
     text.push_str("A phone that dials another phone's id, agent or customer begins a call.");
     text
 }

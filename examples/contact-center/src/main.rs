@@ -1,11 +1,12 @@
-//! The contact centre as a program.
+//! The contact centre as a program: `cli` is its command line, `console` what may be typed while it runs.
 #![forbid(unsafe_code)]
 
 mod cli;
+mod console;
 
 use clap::Parser;
 use cli::Options;
-use contact_center::{ContactCenter, Role, Scenario, TimelineEntry};
+use contact_center::{ContactCenter, Role, Scenario, TimelineEntry, TimelineEvents};
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -43,10 +44,11 @@ async fn main() -> ExitCode {
     };
     announce(&options, &centre);
     let mut code = ExitCode::SUCCESS;
+    let mut events = centre.events();
     tokio::select! {
         () = centre.stop_requested() => {}
-        () = run(&options, &centre) => {}
-        () = standard_input_ends(), if options.exit_with_stdin => {}
+        () = run(&options, &centre, &mut events) => {}
+        () = console(&options, &centre) => {}
         () = signalled() => {}
         () = tokio::time::sleep(duration(&options)), if options.duration.is_some() => {}
         played = play(&options, &centre, scenario.as_ref()) => {
@@ -57,6 +59,10 @@ async fn main() -> ExitCode {
         }
     }
     centre.stop().await;
+    // What happened in the end is told, too.
+    while let Some(entry) = events.try_next() {
+        print(&options, &entry);
+    }
     code
 }
 
@@ -111,8 +117,7 @@ fn say(line: &str) {
 }
 
 /// Prints what happens, and barges when asked to. Ends when the centre does.
-async fn run(options: &Options, centre: &ContactCenter) {
-    let mut events = centre.events();
+async fn run(options: &Options, centre: &ContactCenter, events: &mut TimelineEvents) {
     let mut barging = HashSet::new();
     while let Some(entry) = events.next().await {
         print(options, &entry);
@@ -146,16 +151,33 @@ fn print(options: &Options, entry: &TimelineEntry) {
     }
 }
 
+/// Obeys what is typed. Comes back when standard input ends, if the program is to end with it.
+async fn console(options: &Options, centre: &ContactCenter) {
+    let mut lines = standard_input();
+    while let Some(line) = lines.recv().await {
+        match console::obey(centre, &line) {
+            Ok(answer) if options.json => drop(answer),
+            Ok(answer) => answer.lines().for_each(say),
+            Err(e) => eprintln!("contact-center: {e}"),
+        }
+    }
+    if !options.exit_with_stdin {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Read by a thread of its own: a runtime would wait for the read that is under way at the end.
-async fn standard_input_ends() {
-    let (ended, end) = tokio::sync::oneshot::channel();
+fn standard_input() -> tokio::sync::mpsc::UnboundedReceiver<String> {
+    let (tell, lines) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         // An input that cannot be read is at its end.
-        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-        let _ = ended.send(());
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                break;
+            }
+        }
     });
-    // The sender is never dropped unsent.
-    let _ = end.await;
+    lines
 }
 
 async fn signalled() {

@@ -11,6 +11,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../../page/index.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("../../page/page.css")),
     ("/page.js", "text/javascript; charset=utf-8", include_str!("../../page/page.js")),
+    ("/dom.js", "text/javascript; charset=utf-8", include_str!("../../page/dom.js")),
     ("/ladder.js", "text/javascript; charset=utf-8", include_str!("../../page/ladder.js")),
     ("/phone.js", "text/javascript; charset=utf-8", include_str!("../../page/phone.js")),
     ("/sip.js", "text/javascript; charset=utf-8", include_str!("../../page/sip.js")),

@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (text, wants) in [
-            ("forbiden", "there are forbidden"),
+            ("forbiden", "there are wrong-password"),
             ("unavailable:retry_after=soon", "it accepts retry_after=1"),
             ("unavailable:after=3", "it accepts retry_after=1"),
             ("media:loss", "is not key=value"),

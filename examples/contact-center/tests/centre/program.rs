@@ -190,6 +190,101 @@ async fn misbehaviours_are_listed_set_and_taken_back() {
 }
 
 #[tokio::test]
+async fn the_openapi_document_is_what_the_program_does() {
+    let program = start(&[]).await;
+    let document = program.good("GET", "/openapi.json", "").await;
+    assert_eq!(document, contact_center::openapi());
+    let mut asked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "1").replace("{party}", "nobody").replace("{name}", "nothing");
+        for method in operations.as_object().unwrap().keys().filter(|_| path != "/stop") {
+            let (status, answer) = program.ask(&method.to_uppercase(), &concrete, "").await;
+            asked += 1;
+            // Whatever the centre says to it, it is one of its requests, and an answer in its form.
+            let no_such_path = answer["error"].as_str().is_some_and(|e| e.contains("no such path"));
+            assert!(status != 405 && !no_such_path, "{method} {concrete}: {status} {answer}");
+            assert!(status == 200 || answer["error"].is_string() || answer.is_string(), "{method} {concrete}: {status} {answer}");
+        }
+        // And what it does not list is not there.
+        let other = if operations.get("delete").is_some() { "PUT" } else { "DELETE" };
+        let (status, _) = program.ask(other, &concrete, "").await;
+        assert_eq!(status, 405, "{other} {concrete}");
+    }
+    assert!(asked > 30, "{asked} requests");
+    assert!(program.good("GET", "/help", "").await.as_str().unwrap().matches("/calls").count() > 10);
+}
+
+#[tokio::test]
+async fn commands_are_typed_while_it_runs() {
+    let mut program = start(&["--no-call", "--supervisor", "maria:pw"]).await;
+    let config = Config {
+        server: program.text("ws").to_owned(),
+        ice_servers: Vec::new(),
+        audio_mode: AudioMode::Application,
+        local_address: Some([127, 0, 0, 1].into()),
+        ..Config::default()
+    };
+    let supervisor = Supervisor::new(config).unwrap();
+    let mut events = supervisor.events();
+    supervisor.login("maria", "pw").await.unwrap();
+    let mut input = program.child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"sing\ncall tone:440 tone:1000\nbarge maria whisper\n").unwrap();
+    expect(&mut events, EventKind::Ringing).await;
+    supervisor.answer(CallId::CURRENT).await.unwrap();
+    let mut until = async |kind: &str| {
+        while let Some(line) = tokio::time::timeout(SOON, program.lines.recv()).await.expect("it happens") {
+            if line["kind"] == kind {
+                return line;
+            }
+        }
+        panic!("it ended before {kind}");
+    };
+    expect(&mut events, EventKind::CallStream).await;
+    until("media").await;
+    std::io::Write::write_all(&mut input, b"mode listen\nmisbehave loss:share=0.1\nhang-up\n").unwrap();
+    assert_eq!(until("mode").await["text"], "listen");
+    until("misbehaviour").await;
+    expect(&mut events, EventKind::Ended).await;
+    drop(input);
+    assert!(program.ended().await);
+}
+
+#[tokio::test]
+async fn a_scenario_decides_the_exit_status_and_what_is_wrong_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |text: &str, more: &[&str]| {
+        let file = folder.path().join("scenario.toml");
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_contact-center"))
+            .arg("--scenario")
+            .arg(&file)
+            .args(more)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let good = "seed = 3\n[[steps]]\ndo = \"call\"\n[[steps]]\nat = 0.2\nspread = 0.3\ndo = \"end\"";
+    let (code, out, err) = run(good, &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("step 2 at 0."), "{out}");
+    let (_, plan, _) = run(good, &["--plan"]);
+    assert_eq!(plan, run(good, &["--plan"]).1);
+    assert_ne!(plan, run(good, &["--plan", "--seed", "4"]).1);
+    let (code, _, err) = run("[[steps]]\ndo = \"end\"", &[]);
+    assert!(code == Some(1) && err.contains("step 1 (end): the scenario has begun no call"), "{code:?} {err}");
+    let (code, _, err) = run("[[steps]]\ndo = \"sing\"", &[]);
+    assert!(code == Some(2) && err.contains("scenario.toml: step 1: \"sing\" is not a step"), "{code:?} {err}");
+    // A port in use, an unknown file, a phone without a role.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, err) = run(good, &["--http-port", &port]);
+    assert!(code == Some(2) && err.contains("another program may have it, 0 takes a free one"), "{code:?} {err}");
+    let (code, _, err) = run(good, &["--phone", "pilot:x:y"]);
+    assert!(code == Some(2) && err.contains("ROLE:ID:PASSWORD"), "{code:?} {err}");
+}
+
+#[tokio::test]
 async fn it_ends_with_its_standard_input() {
     let mut program = start(&[]).await;
     drop(program.child.stdin.take());
