@@ -31,7 +31,6 @@ PACKAGES = {
     "valgrind": ["valgrind"],
     "cmake": ["cmake"],
     "pkg-config": ["pkg-config"],
-    "chromium": ["chromium"],
     "npm": ["npm"],
 }
 # Files that show that a package without a program of its own is there.

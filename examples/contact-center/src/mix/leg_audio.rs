@@ -123,8 +123,6 @@ pub(crate) struct LegAudio {
     packets_heard: u64,
     stereo: Option<Stereo>,
     agreed: Option<(u8, Codec)>,
-    /// Payload types of telephone-event: at the clock that is not the codec's, and at its own.
-    other_keys: Option<(u8, u8)>,
 }
 
 impl LegAudio {
@@ -153,7 +151,6 @@ impl LegAudio {
             packets_heard: 0,
             stereo: None,
             agreed: None,
-            other_keys: None,
         }
     }
 
@@ -170,8 +167,6 @@ impl LegAudio {
             receive_events: agreed.receive.iter().filter_map(event).collect(),
         });
         self.agreed = Some((agreed.send.payload_type, agreed.send.codec));
-        let others = agreed.receive.iter().filter(|f| clock(f.codec) != clock(agreed.send.codec));
-        self.other_keys = others.filter_map(|f| f.telephone_event).zip(agreed.send.telephone_event).next();
         self.choose_channels();
         self.control.set_direction(agreed.direction.sends(), agreed.direction.receives());
     }
@@ -224,15 +219,14 @@ impl LegAudio {
     pub(crate) fn tick(&mut self, due: Instant) -> Frame {
         while let Some(packet) = self.rtp_in.pop() {
             self.packets_heard += 1;
-            let (payload_type, payload) = self.own_clock(packet.payload_type, packet.payload);
             self.audio.push_rtp(RtpPacket {
                 arrival: packet.arrival,
-                payload_type,
+                payload_type: packet.payload_type,
                 marker: packet.marker,
                 sequence_number: packet.sequence_number,
                 timestamp: packet.timestamp,
                 ssrc: packet.ssrc,
-                payload,
+                payload: packet.payload,
             });
         }
         self.audio.tick(due, &mut self.out);
@@ -248,18 +242,6 @@ impl LegAudio {
             let _ = self.rtp_out.send(p.payload_type, p.marker, p.sequence_number, p.timestamp, p.payload);
         }
         self.seam.lock().heard.pop_front().unwrap_or([0; FRAME])
-    }
-
-    /// Browsers press keys at 8 kHz beside Opus at 48 kHz, where both are agreed on (RFC 4733 2.1
-    /// wants the codec's clock): taken as though they had not.
-    fn own_clock(&self, payload_type: u8, payload: Bytes) -> (u8, Bytes) {
-        match (self.other_keys, self.agreed, payload.as_ref()) {
-            (Some((other, own)), Some((_, Codec::Opus)), [event, flags, high, low, ..]) if payload_type == other => {
-                let duration = u16::from_be_bytes([*high, *low]).saturating_mul(6).to_be_bytes();
-                (own, Bytes::copy_from_slice(&[*event, *flags, duration[0], duration[1]]))
-            }
-            _ => (payload_type, payload),
-        }
     }
 
     /// Gives the frame that goes out with the next tick.
