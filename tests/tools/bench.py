@@ -18,13 +18,16 @@ def main():
     def sh(*command, **env):
         subprocess.run(command, cwd=ROOT, env=dict(os.environ, **env), check=True)
 
-    sh("cargo", "build", "--locked", "--release", "-p", "contact-center", "--bin", "contact-center")
+    sh("cargo", "build", "--locked", "--release", "-p", "contact-center", "--bin", "contact-center", "--bin", "capacity")
     print("\n== SIP messages", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "sip_parse")
     print("\n== Media connections, pairs on loopback", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "media_pair")
     print("\n== Monitored calls", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-tests", "--bench", "calls", "--", *sys.argv[1:], MONIPY_CONTACT_CENTER=str(TARGET / "release" / "contact-center"))
+    print("\n== Contact centre: calls with real supervisors in another process", flush=True)
+    for calls, codec in (("50", "opus"), ("200", "opus"), ("200", "PCMU")):
+        sh(str(TARGET / "release" / "capacity"), "--calls", calls, "--codec", codec)
     print("\n== Faces: C, C++, Python, Node", flush=True)
     sh(sys.executable, "tests/tools/bench_faces.py")
     return 0

@@ -51,7 +51,21 @@ function legRow(leg) {
       button("Hang up", () => act("DELETE", path), { id: `hangup-${leg.id}`, className: "bad" })));
 }
 
-function callCard({ call, legs, supervisors, layouts }) {
+/** Brings one more party in, or another call. */
+function joinRow(call, others) {
+  const sound = el("input", { id: `join-${call}`, size: 16, placeholder: "speech", ariaLabel: "sound of one more party" });
+  sound.setAttribute("list", "sounds");
+  const role = el("select", { id: `join-role-${call}`, ariaLabel: "role of one more party" }, el("option", { textContent: "agent" }), el("option", { textContent: "customer" }));
+  const join = () => act("POST", `/calls/${call}/parties`, { name: `${role.value} ${Date.now() % 100000}`, role: role.value, sound: sound.value || "speech" });
+  const row = el("div", { className: "row ask" }, role, sound, button("Join", join, { id: `do-join-${call}` }));
+  if (others.length) {
+    const other = el("select", { id: `other-${call}`, ariaLabel: "call to bridge with" }, ...others.map((id) => el("option", { value: id, textContent: `call ${id}` })));
+    row.append(other, button("Bridge", () => act("POST", `/calls/${call}/bridge`, { call: Number(other.value) }), { id: `bridge-${call}` }));
+  }
+  return row;
+}
+
+function callCard({ call, legs, supervisors, layouts, others }) {
   const first = call.parties.length ? call.parties.map((p) => p.name).join(" and ") : "waits for a call's number";
   return el("article", { className: "card", ariaLabel: `call ${call.id}` },
     el("header", { className: "row" }, el("h3", { textContent: `Call ${call.id}` }), el("span", { className: "dim", textContent: first }), el("span", { className: "push" }),
@@ -61,13 +75,14 @@ function callCard({ call, legs, supervisors, layouts }) {
     el("div", { className: "row ask" },
       select("supervisor", call.id, supervisors, "supervisor to ask in"), select("mode", call.id, status.modes, "mode"), select("layout", call.id, layouts, "layout"),
       button("Barge", () => barge(call.id), { id: `barge-${call.id}`, className: "good" })),
+    joinRow(call.id, others),
     el("table", { id: `matrix-${call.id}`, className: "matrix", ariaLabel: "who hears whom, dBFS" }));
 }
 
 function calls() {
   const supervisors = [...status.supervisors].sort((a, b) => b.registered - a.registered).map((s) => s.id);
   const legs = status.legs.map(({ id, call, supervisor, role, mode, stage, held_by_centre, held_by_phone }) => ({ id, call, supervisor, role, mode, stage, held_by_centre, held_by_phone }));
-  const shown = status.calls.map(({ id, parties }) => ({ call: { id, parties }, legs: legs.filter((l) => l.call === id), supervisors, layouts: ["mixed", "stereo", "apart"] }));
+  const shown = status.calls.map(({ id, parties }) => ({ call: { id, parties }, legs: legs.filter((l) => l.call === id), supervisors, layouts: ["mixed", "stereo", "apart"], others: status.calls.map((c) => c.id).filter((other) => other !== id) }));
   draw($("calls"), shown, (list) => (list.length ? list.map(callCard) : [el("p", { className: "dim", textContent: "No call is up. Begin one above." })]));
 }
 
@@ -110,7 +125,8 @@ function about() {
     }),
     el("span", { className: "dim", textContent: `keys: ${status.dialect}` })]);
   const { frames, late, threads } = status.clock;
-  $("clock").textContent = `${status.calls.length} calls, ${status.legs.length} legs, ${late} of ${frames} media frames late on ${threads} threads`;
+  const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  $("clock").textContent = `${count(status.calls.length, "call")}, ${count(status.legs.length, "leg")}, ${late} of ${frames} media frames late on ${threads} threads`;
 }
 
 function misbehave(m, row) {

@@ -219,6 +219,11 @@ impl ContactCenter {
         self.centre.clock.figures()
     }
 
+    /// Lets the media clock's figures begin anew.
+    pub fn reset_clock(&self) {
+        self.centre.clock.reset();
+    }
+
     /// Waits until `POST /stop` came over HTTP.
     pub async fn stop_requested(&self) {
         let mut stop = self.centre.stop_requested.subscribe();

@@ -87,6 +87,15 @@ impl Clock {
         }
     }
 
+    /// Lets the figures begin anew.
+    pub(crate) fn reset(&self) {
+        for worker in &self.workers {
+            for figure in [&worker.shared.frames, &worker.shared.late, &worker.shared.longest_us] {
+                figure.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
     pub(crate) fn figures(&self) -> ClockFigures {
         let sum = |of: fn(&Shared) -> &AtomicU64| self.workers.iter().map(|w| of(&w.shared).load(Ordering::Relaxed)).sum();
         ClockFigures {

@@ -79,3 +79,14 @@ async fn a_login_gets_through_what_a_fussy_registrar_asks_for() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_right_password_is_refused_on_demand() {
+    let centre = ContactCenter::builder().start().await.unwrap();
+    centre.misbehave(Misbehaviour::WrongPassword, None);
+    let (_supervisor, code) = login(&centre, "supervisor", "secret").await;
+    assert_eq!(code, 401, "{:?}", answers(&centre));
+    assert!(centre.behave("wrong-password"));
+    let (_supervisor, code) = login(&centre, "supervisor", "secret").await;
+    assert_eq!(code, 200);
+}

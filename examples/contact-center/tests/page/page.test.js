@@ -92,6 +92,26 @@ test("two browsers are agent and customer of a call that one dials", { skip }, a
   assert.deepEqual([...alice.errors, ...tom.errors], []);
 });
 
+test("parties join and leave, and calls are bridged, from the page", { skip }, async (t) => {
+  const centre = await Centre.start(t);
+  const { page, errors } = await open(t, centre);
+  await page.keyboard.press("c");
+  await page.waitForFunction(() => document.querySelectorAll("article.card").length === 2);
+  const [first, second] = (await centre.get("/calls")).map((c) => c.id);
+  await page.type(`#join-${first}`, "tone:2000");
+  await page.click(`#do-join-${first}`);
+  await page.waitForFunction((id) => document.querySelectorAll(`[aria-label="call ${id}"] .party`).length === 3, {}, first);
+  await page.click(`[aria-label="let customer leave"]`);
+  await page.waitForFunction((id) => document.querySelectorAll(`[aria-label="call ${id}"] .party`).length === 2, {}, first);
+  await page.click(`#bridge-${first}`);
+  await page.waitForFunction((id) => document.querySelectorAll("article.card").length === 1 && document.querySelectorAll(`[aria-label="call ${id}"] .party`).length === 4, {}, first);
+  assert.equal((await centre.get(`/calls/${first}`)).parties.length, 4);
+  await assert.rejects(centre.get(`/calls/${second}`), /no call/);
+  await page.click(`#end-${first}`);
+  await page.waitForFunction(() => document.querySelectorAll("article.card").length === 0);
+  assert.deepEqual(errors, []);
+});
+
 test("it can be used by keyboard, messages open, and no secret is shown in them", { skip }, async (t) => {
   const centre = await Centre.start(t, "--no-call");
   const { page, errors } = await open(t, centre, { dark: true });
