@@ -90,22 +90,23 @@ export class Phone {
   /** A connection with the microphone; without one, silence is sent. */
   async connect() {
     this.connection = new RTCPeerConnection();
+    // Parties apart come as two tracks: both are heard.
+    const stream = new MediaStream();
+    this.sound.srcObject = stream;
+    this.context ??= new AudioContext();
+    this.context.resume();
+    this.analyser = this.context.createAnalyser();
     this.connection.ontrack = ({ track }) => {
-      const stream = new MediaStream([track]);
-      this.sound.srcObject = stream;
+      stream.addTrack(track);
       // A page that nobody has touched may not play; the first click lets it.
       this.sound.play().catch(() => this.say("click anywhere to hear the call"));
-      this.context ??= new AudioContext();
-      this.context.resume();
-      this.analyser = this.context.createAnalyser();
-      this.context.createMediaStreamSource(stream).connect(this.analyser);
+      this.context.createMediaStreamSource(new MediaStream([track])).connect(this.analyser);
     };
     try {
       this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, autoGainControl: false, noiseSuppression: false } });
       for (const track of this.microphone.getTracks()) this.connection.addTrack(track, this.microphone);
     } catch (e) {
       this.say(`no microphone (${e.message}): listening only`);
-      this.context ??= new AudioContext();
       const silence = this.context.createMediaStreamDestination();
       this.connection.addTrack(silence.stream.getTracks()[0], silence.stream);
     }

@@ -171,6 +171,12 @@ impl LegAudio {
         self.control.set_direction(agreed.direction.sends(), agreed.direction.receives());
     }
 
+    /// Another transport carries the sound from now on.
+    pub(crate) fn replace_ends(&mut self, (rtp_in, rtp_out): (RtpReceiver, RtpSender)) {
+        self.rtp_in = rtp_in;
+        self.rtp_out = rtp_out;
+    }
+
     pub(crate) fn set_layout(&mut self, layout: Layout) {
         self.stereo = if layout == Layout::Stereo { Stereo::new() } else { None };
         self.choose_channels();

@@ -101,6 +101,32 @@ pub(super) fn with_stereo(sdp: &[u8]) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// The session of a description (RFC 4566 5.2): its id and version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    id: String,
+    version: u64,
+}
+
+/// A description of the session that `last` was of: one of another transport becomes the next version
+/// of it (RFC 3264 8). `last` is then that of this description.
+pub(super) fn in_session(sdp: &[u8], last: &mut Option<Origin>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(sdp);
+    let line = text.lines().find(|l| l.starts_with("o="));
+    let mut fields: Vec<String> = line.unwrap_or_default().split(' ').map(str::to_owned).collect();
+    let [_, id, version, ..] = fields.as_mut_slice() else { return sdp.to_vec() };
+    let mut origin = Origin { id: id.clone(), version: version.parse().unwrap_or(1) };
+    if let Some(last) = last.as_ref().filter(|last| last.id != origin.id) {
+        origin = Origin { id: last.id.clone(), version: last.version.saturating_add(1) };
+    }
+    (*id, *version) = (origin.id.clone(), origin.version.to_string());
+    *last = Some(origin);
+    match line {
+        Some(line) => text.replacen(line, &fields.join(" "), 1).into_bytes(),
+        None => sdp.to_vec(),
+    }
+}
+
 /// The lines before the first media line, and each media line with what belongs to it.
 fn sections(text: &str) -> (Vec<&str>, Vec<Vec<&str>>) {
     let (mut session, mut media) = (Vec::new(), Vec::<Vec<&str>>::new());
@@ -203,6 +229,16 @@ mod tests {
         assert!(mu.contains("SAVPF 0 126\r\n") && !mu.contains("opus") && !mu.contains("a=fmtp:111"), "{mu}");
         let opus = text(with_codec_alone(OFFER.as_bytes(), Codec::Opus));
         assert!(opus.contains("SAVPF 111 101\r\n") && opus.contains("a=fmtp:111") && !opus.contains("PCMA"), "{opus}");
+    }
+
+    #[test]
+    fn another_transport_goes_on_with_the_session() {
+        let (first, other) = (b"v=0\r\no=- 11 2 IN IP4 x\r\ns=-\r\n", b"v=0\r\no=- 99 2 IN IP4 y\r\ns=-\r\n");
+        let mut last = None;
+        assert_eq!(in_session(first, &mut last), first);
+        assert_eq!(text(in_session(other, &mut last)), "v=0\r\no=- 11 3 IN IP4 y\r\ns=-\r\n");
+        assert_eq!(text(in_session(other, &mut last)), "v=0\r\no=- 11 4 IN IP4 y\r\ns=-\r\n");
+        assert_eq!(in_session(b"v=0\r\n", &mut last), b"v=0\r\n");
     }
 
     #[test]

@@ -49,6 +49,12 @@ async fn a_fresh_ssrc_and_connection_are_followed() {
     };
     assert!(tokio::time::timeout(SOON, hears).await.unwrap_or(false), "the agent's tone is gone");
     assert!(leg.info().unwrap().packets_received > packets);
+    // Another source, another certificate.
+    let offers: Vec<String> = centre.ladder().into_iter().filter(|e| e.start_line.starts_with("INVITE ")).map(|e| e.text).collect();
+    let ssrc = |text: &str| text.lines().find_map(|l| l.strip_prefix("a=ssrc:")).and_then(|l| l.split(' ').next()).map(str::to_owned);
+    assert_eq!(offers.len(), 2);
+    assert!(ssrc(&offers[0]).is_some());
+    assert_ne!(ssrc(&offers[0]), ssrc(&offers[1]));
 }
 
 #[tokio::test]

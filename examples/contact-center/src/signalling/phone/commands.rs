@@ -1,7 +1,7 @@
 //! What is asked of a leg: called, accepted, renegotiated, hung up.
 
 use super::super::alter;
-use super::leg::{Leg, LegCommand, Purpose};
+use super::leg::{Leg, LegCommand, Media, Purpose};
 use super::{Phone, PhoneInput};
 use crate::misbehaviour::Misbehaviour;
 use crate::mix::layout::Layout;
@@ -48,12 +48,19 @@ impl Phone {
     }
 
     pub(super) fn open_leg(&mut self, id: u64, call: u64, key: CallKey) {
+        if let Some(media) = self.open_media(id, call) {
+            self.legs.insert(id, Leg::new(call, key, media));
+        }
+    }
+
+    /// A transport whose events come to the leg.
+    pub(super) fn open_media(&self, id: u64, call: u64) -> Option<Media> {
         let config = MediaConfig { local_address: self.centre.media_address, ..MediaConfig::default() };
         let (transport, ends) = match monipy_core::media::open(config) {
             Ok(opened) => opened,
             Err(e) => {
                 self.centre.timeline.note("failed", Some(call), Some(id), format!("no media: {e}"));
-                return;
+                return None;
             }
         };
         let own = self.own.clone();
@@ -65,7 +72,7 @@ impl Phone {
                 }
             }
         });
-        self.legs.insert(id, Leg::new(call, key, transport, (ends.rtp_in, ends.rtp_out)));
+        Some(Media { transport, ends: (ends.rtp_in, ends.rtp_out) })
     }
 
     fn invite(&mut self, id: u64) {

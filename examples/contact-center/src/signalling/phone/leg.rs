@@ -1,5 +1,6 @@
 //! What a phone knows of a leg, and what is asked of it.
 
+use super::super::alter::Origin;
 use crate::mix::layout::Layout;
 use monipy_core::Codec;
 use monipy_core::media::{MediaDirection, MediaTransport, RtpReceiver, RtpSender};
@@ -27,7 +28,7 @@ pub(crate) enum Renegotiation {
     Hold(bool),
     /// Offer anew without a description: the phone makes the offer.
     WithoutSdp,
-    /// Move the media to a fresh connection: new ICE credentials, certificate and SSRC.
+    /// Move the media to another transport: new ICE credentials, certificate and SSRC.
     FreshMedia,
     /// Offer this codec alone.
     Codec(Codec),
@@ -88,12 +89,20 @@ pub(super) enum Offering {
     Overtaken,
 }
 
+/// A transport with the ends that were handed out with it.
+pub(super) struct Media {
+    pub(super) transport: Arc<dyn MediaTransport>,
+    pub(super) ends: (RtpReceiver, RtpSender),
+}
+
 pub(super) struct Leg {
     pub(super) call: u64,
     pub(super) key: CallKey,
     pub(super) sip_call_id: Vec<u8>,
     pub(super) transport: Arc<dyn MediaTransport>,
     pub(super) ends: Option<(RtpReceiver, RtpSender)>,
+    /// The transport that takes over when the phone has answered.
+    pub(super) next: Option<Media>,
     pub(super) late: Option<LateOffer>,
     /// Direction that the centre wants.
     pub(super) direction: MediaDirection,
@@ -102,24 +111,33 @@ pub(super) struct Leg {
     pub(super) offering: Offering,
     /// The offer of a phone that waits until whom it called has answered.
     pub(super) unanswered: Option<Option<Vec<u8>>>,
+    /// The session that our descriptions are of.
+    pub(super) origin: Option<Origin>,
     /// What its offers ask for.
     pub(super) layout: Layout,
 }
 
 impl Leg {
-    pub(super) fn new(call: u64, key: CallKey, transport: Arc<dyn MediaTransport>, ends: (RtpReceiver, RtpSender)) -> Leg {
+    pub(super) fn new(call: u64, key: CallKey, media: Media) -> Leg {
         Leg {
             call,
             key,
             sip_call_id: Vec::new(),
-            transport,
-            ends: Some(ends),
+            transport: media.transport,
+            ends: Some(media.ends),
+            next: None,
             late: None,
             direction: MediaDirection::SendRecv,
             negotiations: Negotiations { current: Current::First, waiting: VecDeque::new(), refused: 0 },
             offering: Offering::No,
             unanswered: None,
+            origin: None,
             layout: Layout::Mixed,
         }
+    }
+
+    /// The transport that an offer of ours is about.
+    pub(super) fn offered(&self) -> &Arc<dyn MediaTransport> {
+        self.next.as_ref().map_or(&self.transport, |next| &next.transport)
     }
 }

@@ -26,7 +26,14 @@ impl Phone {
                 self.describe(id, Purpose::Offer, OfferKind::Same);
             }
             Renegotiation::Codec(_) => self.describe(id, Purpose::Offer, OfferKind::Same),
-            Renegotiation::FreshMedia => self.describe(id, Purpose::Offer, OfferKind::Fresh),
+            Renegotiation::FreshMedia => {
+                let call = leg.call;
+                let next = self.open_media(id, call);
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.next = next;
+                }
+                self.describe(id, Purpose::Offer, OfferKind::Same);
+            }
             Renegotiation::WithoutSdp => {
                 leg.late = Some(LateOffer::default());
                 // The user agent offers as usual; the description is taken out on the way.
@@ -41,6 +48,8 @@ impl Phone {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let done = std::mem::replace(&mut leg.negotiations.current, Current::No);
         let call = leg.call;
+        self.take_over(id);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         if let Current::Ours(what) = done {
             leg.negotiations.refused = 0;
             match what {
@@ -57,13 +66,38 @@ impl Phone {
         self.negotiate_next(id);
     }
 
+    /// The transport that was offered takes the place of the one before.
+    fn take_over(&mut self, id: u64) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(next) = leg.next.take() else { return };
+        let old = std::mem::replace(&mut leg.transport, next.transport);
+        let place = self.centre.book().leg(id).ok().and_then(|l| Some((l.info.call, l.seat?)));
+        match place {
+            Some((call, seat)) => {
+                // A call that is over needs no media.
+                let _ = self.centre.with_bridge(call, |bridge| bridge.leg(seat).map(|audio| audio.replace_ends(next.ends)));
+            }
+            None => leg.ends = Some(next.ends),
+        }
+        // What is still on its way through the old one may arrive.
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            old.close().await;
+        });
+    }
+
     /// Our offer was not taken. One that met an offer of the phone gets another turn after that.
     pub(super) fn offer_failed(&mut self, id: u64, code: u16) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.late = None;
         leg.offering = Offering::No;
-        let transport = leg.transport.clone();
-        tokio::spawn(async move { transport.rollback().await });
+        match leg.next.take() {
+            Some(next) => drop(tokio::spawn(async move { next.transport.close().await })),
+            None => {
+                let transport = leg.transport.clone();
+                tokio::spawn(async move { transport.rollback().await });
+            }
+        }
         let failed = std::mem::replace(&mut leg.negotiations.current, Current::No);
         let call = leg.call;
         match failed {
@@ -94,7 +128,7 @@ impl Phone {
     /// Makes a description in the background; it comes back as [`PhoneInput::Described`].
     pub(super) fn describe(&self, id: u64, purpose: Purpose, kind: OfferKind) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let (transport, direction, own) = (leg.transport.clone(), leg.direction, self.own.clone());
+        let (transport, direction, own) = (leg.offered().clone(), leg.direction, self.own.clone());
         tokio::spawn(async move {
             let sdp = transport.create_offer(direction, kind).await;
             let _ = own.send(PhoneInput::Described { leg: id, purpose, sdp });
@@ -125,7 +159,7 @@ impl Phone {
     /// Takes an answer of the phone in the background.
     pub(super) fn apply(&mut self, id: u64, answer: Vec<u8>) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let (transport, own) = (leg.transport.clone(), self.own.clone());
+        let (transport, own) = (leg.offered().clone(), self.own.clone());
         let answer = if leg.layout == Layout::Apart { self.first_line_of(id, &answer) } else { answer };
         tokio::spawn(async move {
             let result = transport.apply_answer(&answer).await;
@@ -150,6 +184,7 @@ impl Phone {
     pub(super) fn described(&mut self, id: u64, purpose: Purpose, sdp: Result<Vec<u8>, OfferError>) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (call, key) = (leg.call, leg.key);
+        let sdp = sdp.map(|sdp| alter::in_session(&sdp, &mut leg.origin));
         match (purpose, sdp) {
             (Purpose::Invite, Ok(offer)) => self.send_invite(id, offer),
             (Purpose::Answer, Ok(sdp)) => self.feed(Input::Command(Command::Answer { call: key, sdp })),
