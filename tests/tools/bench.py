@@ -26,7 +26,7 @@ def main():
     print("\n== Monitored calls", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-tests", "--bench", "calls", "--", *sys.argv[1:], MONIPY_CONTACT_CENTER=str(TARGET / "release" / "contact-center"))
     print("\n== Contact centre: calls with real supervisors in another process", flush=True)
-    for calls, codec in (("50", "opus"), ("200", "opus"), ("200", "PCMU")):
+    for calls, codec in (("50", "opus"), ("100", "opus"), ("150", "PCMU"), ("200", "PCMU")):
         sh(str(TARGET / "release" / "capacity"), "--calls", calls, "--codec", codec)
     print("\n== Faces: C, C++, Python, Node", flush=True)
     sh(sys.executable, "tests/tools/bench_faces.py")

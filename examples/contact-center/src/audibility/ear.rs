@@ -99,9 +99,11 @@ impl Ear {
             }
         }
         let n = said.len();
-        for (i, a) in said.iter().enumerate() {
+        // People take turns: who says nothing has no products with anything.
+        let speaks: Vec<bool> = said.iter().map(|s| s.pcm.iter().any(|&x| x != 0)).collect();
+        for (i, a) in said.iter().enumerate().filter(|(i, _)| speaks[*i]) {
             self.cross[i] += inner(a.pcm, received);
-            for (j, b) in said.iter().enumerate().skip(i) {
+            for (j, b) in said.iter().enumerate().skip(i).filter(|(j, _)| speaks[*j]) {
                 let product = inner(a.pcm, b.pcm);
                 self.gram[i * n + j] += product;
                 if i != j {

@@ -64,7 +64,9 @@ impl Clock {
                 longest_us: AtomicU64::new(0),
             });
             let inner = shared.clone();
-            let thread = std::thread::Builder::new().name(format!("centre-media-{n}")).spawn(move || run(&inner))?;
+            // The threads take turns, so that the network has a core meanwhile.
+            let offset = FRAME_TIME * n as u32 / threads as u32;
+            let thread = std::thread::Builder::new().name(format!("centre-media-{n}")).spawn(move || run(&inner, offset))?;
             clock.workers.push(Worker { shared, thread: Some(thread) });
         }
         Ok(clock)
@@ -122,8 +124,9 @@ impl Drop for Clock {
     }
 }
 
-fn run(shared: &Shared) {
-    let mut due = Instant::now();
+fn run(shared: &Shared, offset: Duration) {
+    let start = Instant::now() + offset;
+    let mut due = start;
     while !shared.stop.load(Ordering::Acquire) {
         let now = Instant::now();
         if now < due {
@@ -135,7 +138,7 @@ fn run(shared: &Shared) {
         if bridges.is_empty() {
             // Nothing to do is no reason to wake up fifty times a second.
             std::thread::park_timeout(IDLE);
-            due = Instant::now();
+            due = next_after(start, Instant::now());
             continue;
         }
         for bridge in &bridges {
@@ -150,7 +153,13 @@ fn run(shared: &Shared) {
         }
         due += FRAME_TIME;
         if done > due + GIVE_UP {
-            due = done;
+            due = next_after(start, done);
         }
     }
+}
+
+/// The first moment of a thread's own rhythm that is not before `now`.
+fn next_after(start: Instant, now: Instant) -> Instant {
+    let frames = now.saturating_duration_since(start).as_millis().div_ceil(FRAME_TIME.as_millis());
+    start + FRAME_TIME * u32::try_from(frames).unwrap_or(u32::MAX)
 }
