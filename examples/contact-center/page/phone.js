@@ -99,7 +99,7 @@ export class Phone {
     this.connection.ontrack = ({ track }) => {
       stream.addTrack(track);
       // A page that nobody has touched may not play; the first click lets it.
-      this.sound.play().catch(() => this.say("click anywhere to hear the call"));
+      this.sound.play().catch((e) => e.name === "NotAllowedError" && this.say("click anywhere to hear the call"));
       this.context.createMediaStreamSource(new MediaStream([track])).connect(this.analyser);
     };
     try {
