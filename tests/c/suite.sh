@@ -4,7 +4,8 @@
 #   tests/c/suite.sh MODE LIBDIR [TEST...]
 #
 # MODE: plain, static (libmonipy.a), valgrind, asan. LIBDIR: where libmonipy.so and libmonipy.a
-# are. TEST: names without .c or .cpp; all by default. CC and CXX name the compilers (cc and
+# are. TEST: names without .c or .cpp; all by default but media, which needs the contact centre: the
+# program contact-center in LIBDIR, or in MONIPY_CONTACT_CENTER. CC and CXX name the compilers (cc and
 # c++ by default), OUT the folder for the programs.
 set -eu
 mode=$1 libdir=$(cd "$2" && pwd)
@@ -40,6 +41,16 @@ for name in "$@"; do
   else
     ${CXX:-c++} -std=c++17 $flags -o "$out/$name-$mode" "$here/$name.cpp" $link
   fi
+  server=
+  if [ "$name" = media ]; then
+    "${MONIPY_CONTACT_CENTER:-$libdir/contact-center}" --json --barge-after 0 --agent tone:440 >"$out/centre.log" 2>&1 &
+    centre=$!
+    trap 'kill "$centre"' EXIT
+    until server=$(sed -n 's/.*"ws":"\([^"]*\)".*/\1/p;q' "$out/centre.log") && [ -n "$server" ]; do
+      kill -0 "$centre" || { cat "$out/centre.log" >&2; exit 1; }
+      sleep 0.1
+    done
+  fi
   # shellcheck disable=SC2086
-  timeout "$limit" $runner "$out/$name-$mode" || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
+  timeout "$limit" $runner "$out/$name-$mode" $server || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
 done

@@ -106,6 +106,20 @@ test('arguments that are no text end in 1003', async (t) => {
   assert.equal((await phone.login('supervisor', 'two\nlines')).code, 1003)
 })
 
+test('huge text and numbers that are no call are refused, and the phone stays usable', async (t) => {
+  const phone = phoneFor(t)
+  const huge = '7'.repeat(64 << 20)
+  assert.equal((await phone.login(huge, 'secret')).code, 1003)
+  assert.equal((await phone.login('supervisor', huge)).code, 1003)
+  for (const outcome of [await phone.call(huge), await phone.sendDtmf(huge)]) assert.ok(outcome.code >= 1002 && outcome.code <= 1005, outcome.status)
+  assert.throws(() => new MONIPY({ name: huge }), { code: 1003, status: /^name: / })
+  for (const call of [-1, NaN, 2 ** 60, 1e308, 'seven', {}, null, Symbol('call'), 12345]) {
+    for (const method of ['answer', 'reject', 'terminate', 'hold', 'mute']) assert.equal((await phone[method]({ call })).code, 1002)
+    assert.deepEqual([phone.stats({ call }), phone.stream({ call }), phone.onHold({ call })], [null, null, false])
+  }
+  assert.equal((await phone.logout()).status, 'Need to log in first')
+})
+
 test('the engine knows every option of the vocabulary, and says its name here when a value is wrong', () => {
   const vendors = new Set(['name', 'debug', 'autoplay', 'autoReboot', 'ringTime'])
   for (const name of Object.values(MONIPY.OPTION_NAMES).filter((n) => !vendors.has(n))) {
