@@ -6,3 +6,4 @@ mod browser_phones;
 mod kamailio;
 mod proof;
 mod supervisor;
+mod vendor_triangle;

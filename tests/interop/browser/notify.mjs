@@ -47,7 +47,10 @@ export const vendorHosts = async (note) => {
     socket.on('wssip-agent-opt', (options) => note(`vendor: agent joins ${JSON.stringify(options)}`))
     socket.on('admin-call-globalbarging', async ({ uuid, to }, done) => {
       note(`vendor: barge ${uuid} for ${to}`)
-      const response = await fetch(`${centre.http}/calls/${encodeURIComponent(uuid)}/barge`, {
+      const calls = await (await fetch(`${centre.http}/calls`)).json()
+      const call = calls.find(({ labels }) => labels.uuid === uuid)
+      if (!call) return done?.({ code: 404, status: `no call ${uuid}` })
+      const response = await fetch(`${centre.http}/calls/${call.id}/barge`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ supervisor: to, mode: 'barge' }),
@@ -71,6 +74,8 @@ export const vendorHosts = async (note) => {
       `MAP rest.telecmi.com:443 127.0.0.1:${port}`,
       `MAP notify.telecmi.com:443 127.0.0.1:${port}`,
       `MAP sbcsg.telecmi.com:443 127.0.0.1:${sbc}`,
+      // Not found at once: an address that does not answer would hold up the gathering of candidates.
+      'MAP stunind.telecmi.com ~NOTFOUND',
       `MAP supersbc.telecmi.com:443 127.0.0.1:${sbc}`,
     ].join(', '),
     serve: ({ http, wss }) => {
