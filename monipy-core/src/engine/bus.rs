@@ -141,11 +141,12 @@ impl Bus {
         queue
     }
 
-    /// Numbers the event and hands it on. After [`Bus::close`] nothing is handed on.
-    pub(crate) fn publish(&self, mut event: Event) {
+    /// Numbers the event, hands it on and returns its number. After [`Bus::close`] nothing is handed
+    /// on, and there is no number (0).
+    pub(crate) fn publish(&self, mut event: Event) -> u64 {
         let mut state = self.lock();
         if state.closed {
-            return;
+            return 0;
         }
         state.seq += 1;
         event.seq = state.seq;
@@ -154,6 +155,7 @@ impl Bus {
                 queue.push(event.clone());
             }
         }
+        state.seq
     }
 
     /// The number of the last event; 0 before the first.

@@ -1,6 +1,6 @@
 //! Calls from their first to their terminal event.
 
-use super::machine::{CallEntry, Link, Login, Machine, MediaOp, Negotiation, Output, Token};
+use super::machine::{CallEntry, Link, Login, Machine, MediaOp, Negotiation, Output, Purpose, Token};
 use crate::call::{CallId, CallState};
 use crate::config::AudioMode;
 use crate::error::Error;
@@ -306,9 +306,11 @@ impl Machine {
         }
         let over = || Error::invalid_state("the call is over");
         self.fail(entry.setup_token, entry.end.map_or_else(over, |(code, why, _)| Error::new(code, why)));
-        if let Negotiation::Ours { purpose: super::machine::Purpose::Hold(token) | super::machine::Purpose::Unhold(token), .. } =
-            entry.negotiation
-        {
+        let under_way = match entry.negotiation {
+            Negotiation::Ours { purpose, .. } => Some(purpose),
+            _ => entry.put_off.map(|p| p.purpose),
+        };
+        if let Some(Purpose::Hold(token) | Purpose::Unhold(token)) = under_way {
             self.fail(token, over());
         }
     }
@@ -368,6 +370,9 @@ impl Machine {
         if self.calls.get(&id).is_some_and(|c| due(c.media_deadline)) {
             self.media_overdue(id);
         }
+        if self.calls.get(&id).is_some_and(|c| due(c.put_off.map(|p| p.at))) {
+            self.offer_again(id);
+        }
     }
 
     /// What this side wants of a call's sound before anybody holds it.
@@ -399,6 +404,8 @@ impl CallEntry {
             restarts: 0,
             negotiated: None,
             negotiation: Negotiation::None,
+            put_off: None,
+            times_put_off: 0,
             setup_token: None,
             end_tokens: Vec::new(),
             media_deadline: None,

@@ -10,7 +10,7 @@ use crate::config::AudioMode;
 use crate::error::{Error, Reply};
 use crate::event::{Detail, Event, EventKind};
 use crate::media::{AudioFormat, MediaConfig, MediaEnds, MediaTransport, Negotiated, OfferError};
-use crate::sip::redact::redact;
+use crate::sip::redact::{redact, redact_numbers};
 use crate::sip::ua::Rng;
 use crate::transport::ws::{self, Link, LinkError, LinkEvent};
 use std::collections::{BTreeMap, HashMap};
@@ -42,6 +42,8 @@ struct DriverCall {
     working: Option<WorkerCall>,
     sound: CallSound,
     events: JoinHandle<()>,
+    /// An offer being taken back: what is negotiated next waits for it.
+    rollback: Option<JoinHandle<()>>,
 }
 
 pub(crate) struct Driver {
@@ -207,10 +209,11 @@ impl Driver {
 
     fn publish(&self, mut event: Event) {
         event.time_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-        if self.shared.config.debug {
-            log::debug!(target: "monipy::event", "{}", event.to_json());
+        let told = self.shared.config.debug.then(|| event.clone());
+        let seq = self.shared.bus.publish(event);
+        if let Some(told) = told.filter(|_| seq > 0) {
+            log::debug!(target: "monipy::event", "{}", redact_numbers(&Event { seq, ..told }.to_json()));
         }
-        self.shared.bus.publish(event);
     }
 
     fn connect(&mut self) {
@@ -244,16 +247,28 @@ impl Driver {
         let transport = call.transport.clone();
         match op {
             MediaOp::AcceptOffer { sdp, direction } => {
-                self.spawn(id, async move { MediaInput::AnswerMade(transport.accept_offer(&sdp, direction).await) });
+                let before = call.rollback.take();
+                self.spawn(id, async move {
+                    done(before).await;
+                    MediaInput::AnswerMade(transport.accept_offer(&sdp, direction).await)
+                });
             }
             MediaOp::CreateOffer { direction, kind } => {
-                self.spawn(id, async move { MediaInput::OfferMade(transport.create_offer(direction, kind).await) });
+                let before = call.rollback.take();
+                self.spawn(id, async move {
+                    done(before).await;
+                    MediaInput::OfferMade(transport.create_offer(direction, kind).await)
+                });
             }
             MediaOp::ApplyAnswer { sdp } => {
                 self.spawn(id, async move { MediaInput::AnswerApplied(transport.apply_answer(&sdp).await) });
             }
             MediaOp::Rollback => {
-                tokio::spawn(async move { transport.rollback().await });
+                let before = call.rollback.take();
+                call.rollback = Some(tokio::spawn(async move {
+                    done(before).await;
+                    transport.rollback().await;
+                }));
             }
             MediaOp::Codecs(negotiated) => call.sound.control.set_codecs(codec_map(&negotiated)),
             MediaOp::Flow { send, receive, silent } => {
@@ -342,7 +357,7 @@ impl Driver {
                 let _ = tell.send(Inner::Media(id, MediaInput::Transport(event)));
             }
         });
-        self.calls.insert(id, DriverCall { transport, idle: Some(Box::new(idle)), working: None, sound, events });
+        self.calls.insert(id, DriverCall { transport, idle: Some(Box::new(idle)), working: None, sound, events, rollback: None });
     }
 
     fn close(&mut self, id: CallId) {
@@ -381,6 +396,12 @@ impl Driver {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(3), all).await;
+    }
+}
+
+async fn done(task: Option<JoinHandle<()>>) {
+    if let Some(task) = task {
+        let _ = task.await;
     }
 }
 

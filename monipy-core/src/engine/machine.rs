@@ -218,6 +218,13 @@ pub(crate) enum Purpose {
     Restart,
 }
 
+/// A change of ours that made way for one of the far side, and when it is offered again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PutOff {
+    pub(crate) purpose: Purpose,
+    pub(crate) at: Instant,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Making,
@@ -250,6 +257,9 @@ pub(crate) struct CallEntry {
     pub(crate) restarts: u32,
     pub(crate) negotiated: Option<Negotiated>,
     pub(crate) negotiation: Negotiation,
+    pub(crate) put_off: Option<PutOff>,
+    /// How often the change of ours that is under way was put off.
+    pub(crate) times_put_off: u32,
     /// Who waits for answer(), or for call().
     pub(crate) setup_token: Option<Token>,
     /// Who waits for reject() or terminate().
@@ -348,7 +358,7 @@ impl Machine {
     /// When [`Input::Tick`] is due at the latest.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let own = [self.reconnect_at, self.leave_by, self.ua.as_ref().and_then(Ua::next_timeout)];
-        let calls = self.calls.values().flat_map(|c| [c.media_deadline, c.next_key, c.next_stats]);
+        let calls = self.calls.values().flat_map(|c| [c.media_deadline, c.next_key, c.next_stats, c.put_off.map(|p| p.at)]);
         own.into_iter().chain(calls).flatten().min()
     }
 

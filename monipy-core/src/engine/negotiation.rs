@@ -1,7 +1,7 @@
 //! Offers and answers, hold, and what the media side reports.
 
 use super::calls::MEDIA_TIME;
-use super::machine::{Link, Machine, MediaInput, MediaOp, Negotiation, Purpose, Stage, Token};
+use super::machine::{Link, Machine, MediaInput, MediaOp, Negotiation, Purpose, PutOff, Stage, Token};
 use crate::audio::AudioEvent;
 use crate::call::{CallId, CallState};
 use crate::error::Error;
@@ -16,6 +16,9 @@ const RESTART_AFTER: Duration = Duration::from_secs(3);
 /// How long a fresh connection may take before the next is offered, and how many are.
 const RESTART_TIME: Duration = Duration::from_secs(10);
 const MAX_RESTARTS: u32 = 3;
+/// How long a change of ours waits after one of the far side went first, and how often.
+const AFTER_YOU: Duration = Duration::from_millis(500);
+const MAX_PUT_OFF: u32 = 6;
 
 impl Machine {
     // --- Hold ---
@@ -29,7 +32,7 @@ impl Machine {
             Some("hold not allowed: the call is not answered")
         } else if entry.on_hold == hold {
             Some(if hold { "call already in hold" } else { "call not in hold" })
-        } else if entry.negotiation != Negotiation::None {
+        } else if entry.negotiation != Negotiation::None || entry.put_off.is_some() {
             Some("hold not allowed: another change of the call is under way, try again")
         } else {
             None
@@ -44,8 +47,34 @@ impl Machine {
                 Error::new(code::NOT_CONNECTED, "the link to the server is down: wait for `connected`"),
             );
         }
+        entry.times_put_off = 0;
         let purpose = if hold { Purpose::Hold(token) } else { Purpose::Unhold(token) };
         self.offer(id, purpose, hold, OfferKind::Same);
+    }
+
+    /// A change of ours that was put off is offered anew, from what is in force now.
+    pub(crate) fn offer_again(&mut self, id: CallId) {
+        let (now, up) = (self.now, self.link == Link::Up);
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        if entry.negotiation != Negotiation::None {
+            if let Some(put_off) = &mut entry.put_off {
+                put_off.at = now + AFTER_YOU;
+            }
+            return;
+        }
+        let Some(PutOff { purpose, .. }) = entry.put_off.take() else { return };
+        let on_hold = match purpose {
+            Purpose::Hold(_) => true,
+            Purpose::Unhold(_) => false,
+            Purpose::Restart => entry.on_hold,
+        };
+        if up {
+            return self.offer(id, purpose, on_hold, if purpose == Purpose::Restart { OfferKind::Fresh } else { OfferKind::Same });
+        }
+        if let Purpose::Hold(token) | Purpose::Unhold(token) = purpose {
+            let error = Error::new(code::NOT_CONNECTED, "the link to the server was lost meanwhile");
+            self.wrong_state(Some(id), token, error);
+        }
     }
 
     fn offer(&mut self, id: CallId, purpose: Purpose, on_hold: bool, kind: OfferKind) {
@@ -58,6 +87,18 @@ impl Machine {
     // --- The far side's offers ---
 
     pub(crate) fn remote_offer(&mut self, id: CallId, offer: Option<Vec<u8>>, direction: SdpDirection) {
+        let now = self.now;
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        // The user agent hands on an offer of theirs only while none of ours is on its way: ours has met
+        // a 491 and waits. It makes way, and is made anew when theirs is done (RFC 3261 14.1).
+        if let Negotiation::Ours { purpose, stage: Stage::Sent } = entry.negotiation {
+            entry.negotiation = Negotiation::None;
+            entry.times_put_off += 1;
+            entry.put_off = Some(PutOff { purpose, at: now + AFTER_YOU });
+            let key = entry.key;
+            self.media(id, MediaOp::Rollback);
+            self.ua_command(UaCommand::WithdrawOffer { call: key });
+        }
         let Some(entry) = self.calls.get_mut(&id) else { return };
         if entry.negotiation != Negotiation::None || entry.state != CallState::Answered {
             let key = entry.key;
@@ -103,8 +144,18 @@ impl Machine {
     }
 
     pub(crate) fn offer_failed(&mut self, id: CallId, sip_code: u16, reason: &str) {
+        let now = self.now;
         let Some(entry) = self.calls.get_mut(&id) else { return };
         let negotiation = std::mem::replace(&mut entry.negotiation, Negotiation::None);
+        if let Negotiation::Ours { purpose, .. } = negotiation
+            && sip_code == 491
+            && (1..MAX_PUT_OFF).contains(&entry.times_put_off)
+        {
+            // Theirs is not quite done: its ACK is still on the way.
+            entry.times_put_off += 1;
+            entry.put_off = Some(PutOff { purpose, at: now + AFTER_YOU });
+            return self.media(id, MediaOp::Rollback);
+        }
         self.media(id, MediaOp::Rollback);
         let status = format!("the far side refused the change: {sip_code} {reason}");
         match negotiation {
@@ -287,8 +338,9 @@ impl Machine {
             return self.media_lost(id, why, false);
         }
         entry.media_deadline = Some(self.now + RESTART_TIME);
-        if self.link == Link::Up && entry.negotiation == Negotiation::None {
+        if self.link == Link::Up && entry.negotiation == Negotiation::None && entry.put_off.is_none() {
             entry.restarts += 1;
+            entry.times_put_off = 0;
             let on_hold = entry.on_hold;
             self.offer(id, Purpose::Restart, on_hold, OfferKind::Fresh);
         }

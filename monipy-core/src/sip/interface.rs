@@ -110,6 +110,11 @@ pub enum Command {
         /// The whole new session description.
         sdp: Vec<u8>,
     },
+    /// Takes back an offer of ours that waits to be sent again after a 491; nothing is told of it.
+    WithdrawOffer {
+        /// The call.
+        call: CallKey,
+    },
     /// Answers [`UaEvent::RemoteOffer`]; when that had no offer, `sdp` is ours.
     AcceptOffer {
         /// The call.
@@ -159,6 +164,7 @@ impl std::fmt::Debug for Command {
             Command::Reject { call, code, .. } => f.debug_struct("Reject").field("call", call).field("code", code).finish_non_exhaustive(),
             Command::Hangup { call, reason } => f.debug_struct("Hangup").field("call", call).field("reason", reason).finish(),
             Command::Offer { call, .. } => f.debug_struct("Offer").field("call", call).finish_non_exhaustive(),
+            Command::WithdrawOffer { call } => f.debug_struct("WithdrawOffer").field("call", call).finish(),
             Command::AcceptOffer { call, .. } => f.debug_struct("AcceptOffer").field("call", call).finish_non_exhaustive(),
             Command::RejectOffer { call, code } => f.debug_struct("RejectOffer").field("call", call).field("code", code).finish(),
             Command::Dtmf { call, .. } => f.debug_struct("Dtmf").field("call", call).finish_non_exhaustive(),

@@ -1,5 +1,5 @@
 //! Takes the secrets out of a message before it goes to the SIP trace: digest answers, ICE
-//! passwords, DTLS fingerprints and SDES keys. What is left still tells the story.
+//! passwords, DTLS fingerprints, SDES keys, and the telephone numbers of people. What is left still tells the story.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::header_name::HeaderName;
@@ -27,6 +27,8 @@ pub fn redact(message: &[u8]) -> String {
                 out.push_str(name);
                 out.push_str(": ");
                 out.push_str(&redact_authorization(value.trim()));
+            } else if speaks_of_people(name.trim()) {
+                out.push_str(&redact_numbers(content));
             } else {
                 out.push_str(&redact_sdp_line(content));
             }
@@ -41,6 +43,53 @@ fn is_secret(name: &str) -> bool {
         HeaderName::parse(name.as_bytes()),
         HeaderName::Authorization | HeaderName::ProxyAuthorization | HeaderName::AuthenticationInfo
     )
+}
+
+/// Headers (and the start line of a request, which has no name) that may hold a telephone number. Those
+/// that hold ids and figures are kept as they are: a trace is read by them.
+fn speaks_of_people(name: &str) -> bool {
+    let start_line = name.contains(" sip") || name.contains(" tel");
+    // A line that is neither a header nor one of SDP is what a broken message left of one.
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
+    let broken = !name.bytes().all(token) && name.as_bytes().get(1) != Some(&b'=');
+    start_line
+        || broken
+        || matches!(
+            HeaderName::parse(name.as_bytes()),
+            HeaderName::From | HeaderName::To | HeaderName::Contact
+        )
+        || ["X-", "P-", "Remote-Party-ID", "Diversion", "Refer", "History-Info"].iter().any(|prefix| starts_with_ignoring_case(name, prefix))
+}
+
+/// Shortest row of digits that is taken for a telephone number, and how many of its digits stay.
+const NUMBER: usize = 7;
+const KEPT: usize = 2;
+
+/// The text with the digits of telephone numbers replaced by `*`, but for the last two. A number is a
+/// row of seven digits or more that is no part of a longer word. A field of JSON that is a number (a
+/// time) is none.
+#[must_use]
+pub fn redact_numbers(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(at);
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let (digits, after) = digits.split_at(end);
+        out.push_str(before);
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let alone = !out.ends_with(word) && !after.starts_with(word) && !out.ends_with("\":") && !out.ends_with('.') && !after.starts_with('.');
+        if digits.len() >= NUMBER && alone {
+            let hidden = digits.len() - KEPT;
+            out.extend(std::iter::repeat_n('*', hidden));
+            out.push_str(digits.get(hidden..).unwrap_or_default());
+        } else {
+            out.push_str(digits);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Of a digest answer only parameters known to be harmless are kept; of other schemes nothing.

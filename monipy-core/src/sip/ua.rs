@@ -213,6 +213,7 @@ impl Ua {
             }
             Command::Hangup { call, reason } => with(calls, call, |call| call.hang_up(core, reason)),
             Command::Offer { call, sdp } => with(calls, call, |call| call.offer(core, sdp)),
+            Command::WithdrawOffer { call } => with(calls, call, |call| call.withdraw_offer(core)),
             Command::AcceptOffer { call, sdp } => with(calls, call, |call| call.accept_offer(core, &sdp)),
             Command::RejectOffer { call, code } => with(calls, call, |call| call.reject_offer(core, code)),
             Command::Dtmf { call, digit, duration } => with(calls, call, |call| call.dtmf(core, digit, duration)),

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -42,6 +43,8 @@ const PONG_ACTIVE: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closing handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes that are still taken (and thrown away) during it.
+const MAX_FAREWELL: usize = 1024 * 1024;
 
 /// Where and how to connect.
 #[derive(Debug, Clone)]
@@ -171,8 +174,12 @@ async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * MAX_MESSAGE);
-    let (socket, _response) =
+    let (socket, response) =
         client_async_with_config(request, stream, Some(config)).await.map_err(|e| handshake_error(&target.url, &e))?;
+    // RFC 6455 4.1: an extension that was not offered fails the connection. None is offered.
+    if response.headers().contains_key("Sec-WebSocket-Extensions") {
+        return Err(LinkError::new(format!("{} chose a WebSocket extension that was not offered (RFC 6455 4.1)", display(&target.url))));
+    }
     Ok(socket)
 }
 
@@ -222,20 +229,62 @@ async fn run(
     incoming: mpsc::Sender<LinkEvent>,
     active: Arc<Active>,
 ) {
-    let why = pump(&mut socket, &mut outgoing, &incoming, &active).await;
-    let _ = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
+    let end = pump(&mut socket, &mut outgoing, &incoming, &active).await;
+    let (code, why) = end.map_or((CloseCode::Normal, None), |end| (end.code, Some(end.why)));
+    // The engine need not wait for the farewell.
     if let Some(why) = why {
         let _ = incoming.send(LinkEvent::Down(why)).await;
     }
+    let _ = timeout(CLOSE_TIMEOUT, farewell(&mut socket, code)).await;
 }
 
-/// Moves frames until the link is down (`Some(why)`) or the engine let go of it (`None`).
+/// Why a connection is over, and what the server is told of it (RFC 6455 7.4.1).
+struct End {
+    code: CloseCode,
+    why: String,
+}
+
+impl End {
+    fn gone(why: impl Into<String>) -> Self {
+        End { code: CloseCode::Away, why: why.into() }
+    }
+
+    fn of(error: &WsError) -> Self {
+        let code = match error {
+            WsError::Protocol(_) => CloseCode::Protocol,
+            WsError::Utf8(_) => CloseCode::Invalid,
+            WsError::Capacity(_) => CloseCode::Size,
+            _ => CloseCode::Away,
+        };
+        End { code, why: format!("the connection failed: {error}") }
+    }
+}
+
+/// Says goodbye and listens a moment longer: a socket that is closed with bytes unread resets the
+/// connection, and the server would never see why.
+async fn farewell(socket: &mut WebSocketStream<Stream>, code: CloseCode) {
+    if socket.close(Some(CloseFrame { code, reason: "".into() })).await.is_err() {
+        // The server closed first: what is owed is the echo of its Close.
+        let _ = futures_util::SinkExt::close(socket).await;
+    }
+    let stream = socket.get_mut();
+    let _ = stream.shutdown().await;
+    let (mut rest, mut left) = ([0; 4096], MAX_FAREWELL);
+    while let Ok(n @ 1..) = stream.read(&mut rest).await {
+        left = left.saturating_sub(n);
+        if left == 0 {
+            break;
+        }
+    }
+}
+
+/// Moves frames until the link is down (`Some(end)`) or the engine let go of it (`None`).
 async fn pump(
     socket: &mut WebSocketStream<Stream>,
     outgoing: &mut mpsc::Receiver<Message>,
     incoming: &mpsc::Sender<LinkEvent>,
     active: &Active,
-) -> Option<String> {
+) -> Option<End> {
     let mut last_heard = Instant::now();
     let mut ping_sent: Option<Instant> = None;
     // Re-armed when it fires or when a call begins, not at every frame: an idle link costs one
@@ -252,11 +301,11 @@ async fn pump(
                     Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
                     Some(Ok(Message::Close(frame))) => {
                         let why = frame.map(|f| format!("code {}", u16::from(f.code))).unwrap_or_else(|| "no code".into());
-                        return Some(format!("the server closed the connection ({why})"));
+                        return Some(End::gone(format!("the server closed the connection ({why})")));
                     }
                     Some(Ok(_)) => continue,
-                    Some(Err(e)) => return Some(format!("the connection failed: {e}")),
-                    None => return Some("the server closed the connection".into()),
+                    Some(Err(e)) => return Some(End::of(&e)),
+                    None => return Some(End::gone("the server closed the connection")),
                 };
                 if incoming.send(LinkEvent::Frame(frame)).await.is_err() {
                     return None;
@@ -266,8 +315,8 @@ async fn pump(
                 let message = message?;
                 match timeout(WRITE_TIMEOUT, socket.send(message)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(e)) => return Some(format!("the connection failed: {e}")),
-                    Err(_) => return Some(format!("nothing could be sent for {} s", WRITE_TIMEOUT.as_secs())),
+                    Ok(Err(e)) => return Some(End::gone(format!("the connection failed: {e}"))),
+                    Err(_) => return Some(End::gone(format!("nothing could be sent for {} s", WRITE_TIMEOUT.as_secs()))),
                 }
             }
             () = active.changed.notified() => alarm.as_mut().reset(Instant::now()),
@@ -275,13 +324,13 @@ async fn pump(
                 let now = Instant::now();
                 let (ping_every, pong_within) = if active.on.load(Ordering::Relaxed) { (PING_ACTIVE, PONG_ACTIVE) } else { (PING_IDLE, PONG_IDLE) };
                 if let Some(at) = ping_sent && now >= at + pong_within {
-                    return Some(format!("the server did not answer a ping for {} s", now.duration_since(at).as_secs()));
+                    return Some(End::gone(format!("the server did not answer a ping for {} s", now.duration_since(at).as_secs())));
                 }
                 if ping_sent.is_none() && now >= last_heard + ping_every {
                     match timeout(WRITE_TIMEOUT, socket.send(Message::Ping(Vec::new().into()))).await {
                         Ok(Ok(())) => ping_sent = Some(now),
-                        Ok(Err(e)) => return Some(format!("the connection failed: {e}")),
-                        Err(_) => return Some("a ping could not be sent".into()),
+                        Ok(Err(e)) => return Some(End::gone(format!("the connection failed: {e}"))),
+                        Err(_) => return Some(End::gone("a ping could not be sent")),
                     }
                 }
                 alarm.as_mut().reset(ping_sent.map_or(last_heard + ping_every, |at| at + pong_within));

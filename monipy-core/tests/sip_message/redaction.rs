@@ -48,3 +48,27 @@ fn what_holds_no_secret_is_untouched() {
     assert_eq!(redact(b""), "");
     assert_eq!(redact(b"\xff\r\n"), "\u{ff}\r\n");
 }
+
+#[test]
+fn telephone_numbers_keep_their_last_two_digits() {
+    let redacted = redact(
+        b"INVITE sip:919840055512@a.invalid SIP/2.0\r\nf: \"9840055512\" <sip:+919840055512@b>;tag=12ab34567890\r\nCall-ID: 20260101123456\r\n\
+          CSeq: 1234567890 INVITE\r\nX-To-Number: 04412345678\r\nVia: SIP/2.0/WS 192.168.100.200:50600;branch=z9hG4bK1234567890\r\n\r\n",
+    );
+    for number in ["919840055512", "9840055512", "04412345678"] {
+        assert!(!redacted.contains(number), "{number} in {redacted}");
+    }
+    for kept in ["sip:+**********12@b", "tag=12ab34567890", "Call-ID: 20260101123456", "CSeq: 1234567890", "*********78", "192.168.100.200:50600", "z9hG4bK1234567890"] {
+        assert!(redacted.contains(kept), "{kept} not in {redacted}");
+    }
+}
+
+#[test]
+fn numbers_in_an_event_are_hidden_and_its_time_is_not() {
+    let line = r#"{"call_id":"c-1","event":"inComingCall","from":"+919840055512","time_ms":1732512345678,"to_number":"04412345678"}"#;
+    let redacted = monipy_core::sip::redact::redact_numbers(line);
+    assert_eq!(
+        redacted,
+        r#"{"call_id":"c-1","event":"inComingCall","from":"+**********12","time_ms":1732512345678,"to_number":"*********78"}"#
+    );
+}

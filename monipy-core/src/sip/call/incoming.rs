@@ -177,8 +177,12 @@ pub(in crate::sip) fn refusal(invite: &Message) -> Option<(u16, Option<&'static 
     unsupported_body(invite).then_some((415, None))
 }
 
-/// A body that is not one plain session description.
+/// A body that is not one plain session description. An empty body of another type than that was
+/// meant to be something, too.
 pub(in crate::sip) fn unsupported_body(request: &Message) -> bool {
+    if request.body().is_empty() {
+        return request.content_type().is_some_and(|name| !name.trim_ascii().is_empty()) && !request.content_type_is("application/sdp");
+    }
     let encoded = request.header(HeaderName::ContentEncoding).is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
-    !request.body().is_empty() && (encoded || !request.content_type_is("application/sdp"))
+    encoded || !request.content_type_is("application/sdp")
 }

@@ -67,6 +67,15 @@ impl Call {
         core.event(UaEvent::OfferFailed { call: self.key, code, reason: reason.to_owned() });
     }
 
+    /// The command `WithdrawOffer`. An offer that is on its way cannot be taken back.
+    pub(in crate::sip) fn withdraw_offer(&mut self, core: &mut Core) {
+        if self.our_offer.as_ref().is_some_and(|offer| offer.branch.is_none())
+            && let Some(mut offer) = self.our_offer.take()
+        {
+            core.timers.cancel(&mut offer.timer);
+        }
+    }
+
     /// The moment to send our offer again has come.
     pub(super) fn retry_offer(&mut self, core: &mut Core) {
         if self.their_offer.is_some() || self.ack_wait.is_some() {
