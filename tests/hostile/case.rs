@@ -153,9 +153,18 @@ fn laws(rows: &mut Vec<Row>, grown_kib: u64, watch: &watch::Watch) {
     law("L2", "panics in the client's threads", "none", if panics.is_empty() { seen("none") } else { Err(panics.join("; ")) });
     let found = watch.secrets_in_log();
     let what = format!("{} secrets not in {} kB of log", watch.secrets(), watch.log_bytes() / 1000);
-    law("L3", "passwords, HA1, digest responses, ICE passwords, numbers in the log", "none", if found.is_empty() { seen(what) } else { Err(found.join("; ")) });
+    law(
+        "L3",
+        "passwords, HA1, digest responses, ICE passwords, numbers in the log",
+        "none",
+        if found.is_empty() { seen(what) } else { Err(found.join("; ")) },
+    );
     let (most, line) = watch.busiest_second();
-    let outcome = if most <= 10 { figure("bounded", format!("{most}/s at most from one source")) } else { Err(format!("{most} lines in a second: {line}")) };
+    let outcome = if most <= 10 {
+        figure("bounded", format!("{most}/s at most from one source"))
+    } else {
+        Err(format!("{most} lines in a second: {line}"))
+    };
     law("L4", "notices of what was dropped", "10 a second at most from one source", outcome);
 }
 
@@ -176,7 +185,8 @@ fn print(rows: &[Row]) -> ExitCode {
     // The table of all suites is made of these (tests/tools/trust_table.py).
     if let Some(folder) = std::env::var_os("MONIPY_TRUST_ROWS") {
         let path = std::path::Path::new(&folder).join("hostile.jsonl");
-        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::File::create(&path)).and_then(|mut f| f.write_all(lines.as_bytes()));
+        let written =
+            std::fs::create_dir_all(&folder).and_then(|()| std::fs::File::create(&path)).and_then(|mut f| f.write_all(lines.as_bytes()));
         if let Err(e) = written {
             eprintln!("{}: {e}", path.display());
         }

@@ -16,9 +16,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub(crate) fn cases(all: &mut Vec<Case>) {
     let right = "login fails, no SIP is sent";
     all.push(Case::new("1a", "the server names no subprotocol", right, || refused(Some(""), None, "")));
-    all.push(Case::new("1b", "the server names another subprotocol", right, || refused(Some("Sec-WebSocket-Protocol: xmpp\r\n"), None, "")));
+    all.push(Case::new("1b", "the server names another subprotocol", right, || {
+        refused(Some("Sec-WebSocket-Protocol: xmpp\r\n"), None, "")
+    }));
     all.push(Case::new("1c", "wrong Sec-WebSocket-Accept", right, || refused(None, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "")));
-    all.push(Case::new("1d", "an extension that was not offered", right, || refused(None, None, "Sec-WebSocket-Extensions: permessage-deflate\r\n")));
+    all.push(Case::new("1d", "an extension that was not offered", right, || {
+        refused(None, None, "Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    }));
     all.push(Case::new("1e", "HTTP 200 in place of 101", right, || answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")));
     all.push(Case::new("1f", "something that is no HTTP", right, || answered("SSH-2.0-OpenSSH_9.6\r\n\r\n")));
     all.push(Case::new("2a", "HTTP 503 again and again, autoReboot on", "8 attempts in 5 s at most", unavailable));
@@ -169,7 +173,8 @@ async fn tls(fault: Fault) -> Outcome {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = authority.self_signed(&authority_key).map_err(words)?;
     let key = KeyPair::generate().map_err(words)?;
-    let mut leaf = CertificateParams::new(vec![if fault == Fault::WrongHost { "elsewhere.test".into() } else { "localhost".into() }]).map_err(words)?;
+    let mut leaf = CertificateParams::new(vec![if fault == Fault::WrongHost { "elsewhere.test".into() } else { "localhost".into() }])
+        .map_err(words)?;
     if fault == Fault::Expired {
         leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
         leaf.not_after = rcgen::date_time_ymd(2021, 1, 1);

@@ -21,8 +21,20 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     bad("5g", "a continuation of nothing", right, frame(0x80, b"hi"), &[1002]);
     bad("5h", "a text inside a fragmented text", right, [frame(0x01, b"he"), frame(TEXT, b"llo")].concat(), &[1002]);
     bad("6", "text that is no UTF-8", "Close 1007", frame(TEXT, &[b'h', 0xff, 0xfe]), &[1007]);
-    bad("7a", "a length of 2^40", "1009 or 1002 at once, nothing allocated", [&[TEXT, 127][..], &(1_u64 << 40).to_be_bytes()].concat(), &[1009, 1002]);
-    bad("7b", "a length with its highest bit set", "1009 or 1002 at once", [&[TEXT, 127][..], &(1_u64 << 63 | 5).to_be_bytes()].concat(), &[1009, 1002]);
+    bad(
+        "7a",
+        "a length of 2^40",
+        "1009 or 1002 at once, nothing allocated",
+        [&[TEXT, 127][..], &(1_u64 << 40).to_be_bytes()].concat(),
+        &[1009, 1002],
+    );
+    bad(
+        "7b",
+        "a length with its highest bit set",
+        "1009 or 1002 at once",
+        [&[TEXT, 127][..], &(1_u64 << 63 | 5).to_be_bytes()].concat(),
+        &[1009, 1002],
+    );
     all.push(Case::new("8", "32 MiB in fragments", "1009 before it is swallowed", fragments).alone());
     all.push(Case::new("9a", "SIP in a binary frame", "works", binary));
     all.push(Case::new("9b", "SIP in 40 fragments with pings between", "works", forty_fragments));

@@ -15,7 +15,13 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
         all.push(Case::new(id, what, right, move || answered(edit, allowed)));
     };
     let right = "understood: 200";
-    row("14a", "folded header lines", right, |m| edit(m, "Max-Forwards: 70", "Max-Forwards:\r\n 70\r\nSubject: a\r\n\tfolded\r\n  line"), &[200]);
+    row(
+        "14a",
+        "folded header lines",
+        right,
+        |m| edit(m, "Max-Forwards: 70", "Max-Forwards:\r\n 70\r\nSubject: a\r\n\tfolded\r\n  line"),
+        &[200],
+    );
     row("14b", "compact names, odd case, space before the colon", right, compact, &[200]);
     row("14c", "no Content-Length", right, |m| edit(m, "Content-Length: 0\r\n", ""), &[200]);
     let right = "400 or dropped";
@@ -38,7 +44,13 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     row("17j", "no Via", right, |m| without(m, "Via"), &[400]);
     row("17k", "a start line of one word", right, |m| edit(m, "OPTIONS ", "OPTIONS"), &[400]);
     row("18a", "an unknown method", "501 or 405", |m| m.replace("OPTIONS", "FROBNICATE").into_bytes(), &[501, 405]);
-    row("18b", "Require of an unknown extension", "420 with Unsupported", |m| edit(m, "To: ", "Require: nothingSupportsThis\r\nTo: "), &[420]);
+    row(
+        "18b",
+        "Require of an unknown extension",
+        "420 with Unsupported",
+        |m| edit(m, "To: ", "Require: nothingSupportsThis\r\nTo: "),
+        &[420],
+    );
     row("18c", "an unknown URI scheme", "416", |m| edit(m, "OPTIONS sip:", "OPTIONS nobodyKnowsThisScheme:"), &[416]);
     all.push(Case::new("14d", "every torture message of RFC 4475, 5118, 7118", "survived, the call lives", torture));
     all.push(Case::new("15e", "Content-Length smaller: a request behind the body", "the rest is never run", trailing));
@@ -63,7 +75,9 @@ fn without(message: &str, header: &str) -> Vec<u8> {
 
 fn compact(message: &str) -> Vec<u8> {
     let mut m = message.to_owned();
-    for (long, short) in [("Via:", "v :"), ("From:", "f\t:"), ("To:", "t:"), ("Call-ID:", "i :"), ("CSeq:", "cSEq:"), ("Content-Length:", "L :")] {
+    for (long, short) in
+        [("Via:", "v :"), ("From:", "f\t:"), ("To:", "t:"), ("Call-ID:", "i :"), ("CSeq:", "cSEq:"), ("Content-Length:", "L :")]
+    {
         m = m.replacen(long, short, 1);
     }
     m.into_bytes()
@@ -185,8 +199,29 @@ async fn survive(line: &mut Line, call: &mut Dialog, messages: Vec<Vec<u8>>) -> 
 async fn random() -> Outcome {
     let (mut line, mut call) = Line::of_two().await?;
     let mut next = numbers(0x5151_0cea);
-    let words = ["INVITE ", "SIP/2.0 ", "200 OK", "\r\n", "Via: ", "sip:1001@", "To: ", "CSeq: ", ";", ",", "<", ">", "\"", "tag=", "\0", "é", " ", "1", ":"];
-    let messages = (0..300).map(|_| (0..next() % 120).flat_map(|_| words[(next() % words.len() as u64) as usize].bytes()).collect()).collect();
+    let words = [
+        "INVITE ",
+        "SIP/2.0 ",
+        "200 OK",
+        "\r\n",
+        "Via: ",
+        "sip:1001@",
+        "To: ",
+        "CSeq: ",
+        ";",
+        ",",
+        "<",
+        ">",
+        "\"",
+        "tag=",
+        "\0",
+        "é",
+        " ",
+        "1",
+        ":",
+    ];
+    let messages =
+        (0..300).map(|_| (0..next() % 120).flat_map(|_| words[(next() % words.len() as u64) as usize].bytes()).collect()).collect();
     survive(&mut line, &mut call, messages).await
 }
 

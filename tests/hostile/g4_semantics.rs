@@ -24,7 +24,12 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("32a", "glare: their re-INVITE while ours is under way", "491, ours is answered", glare_seen));
     all.push(Case::new("32b", "glare: ours gets 491 in a call that came in", "tried again after 0 to 2 s", || glare_retry(false)));
     all.push(Case::new("32c", "glare: ours gets 491 in a call that we placed", "tried again after 2.1 to 4 s", || glare_retry(true)));
-    all.push(Case::new("32d", "glare: their offer while ours waits for its retry", "theirs is taken, then ours sent again", glare_rolled_back));
+    all.push(Case::new(
+        "32d",
+        "glare: their offer while ours waits for its retry",
+        "theirs is taken, then ours sent again",
+        glare_rolled_back,
+    ));
     all.push(Case::new("33", "200 that is never acknowledged", "repeated at 0.5, 1, 2, 4, 4 ... s, BYE at 32 s", never_acknowledged));
     all.push(Case::new("34", "REFER", "never dials", refer));
     all.push(Case::new("35", "INVITE with a forged Replaces", "the call stays", replaces));
@@ -50,7 +55,11 @@ async fn unknown_dialog() -> Outcome {
     let (mut line, mut call) = Line::of_two().await?;
     let mut codes = Vec::new();
     for method in ["BYE", "INFO", "INVITE", "CANCEL", "UPDATE"] {
-        let request = line.request(method, &format!("unknown-{}", fresh()), "", "").replacen(&format!("<sip:{USER}@hostile.test>\r\nCall-ID"), &format!("<sip:{USER}@hostile.test>;tag=nobody\r\nCall-ID"), 1);
+        let request = line.request(method, &format!("unknown-{}", fresh()), "", "").replacen(
+            &format!("<sip:{USER}@hostile.test>\r\nCall-ID"),
+            &format!("<sip:{USER}@hostile.test>;tag=nobody\r\nCall-ID"),
+            1,
+        );
         let answer = line.ask(&request).await?;
         ensure!(answer.status() == Some(481), "{method} got {}", answer.start);
         if method == "INVITE" {
@@ -267,7 +276,8 @@ async fn glare_rolled_back() -> Outcome {
     line.peer.text(first.response("491 Request Pending", "")).await;
     line.peer.expect_within("ACK", SOON, |m| m.is_request("ACK")).await?;
     // The far side's turn comes first (RFC 3261 14.1: it waits less).
-    let theirs = line.inside(&mut call, "INVITE", "Content-Type: application/sdp\r\n", &OFFER.replace("a=setup:actpass", "a=setup:passive"));
+    let theirs =
+        line.inside(&mut call, "INVITE", "Content-Type: application/sdp\r\n", &OFFER.replace("a=setup:actpass", "a=setup:passive"));
     let answer = line.ask(&theirs).await?;
     ensure!(answer.status() == Some(200), "their offer got {}", answer.start);
     let ack = line.inside(&mut call, "ACK", "", "");

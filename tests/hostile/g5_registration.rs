@@ -14,10 +14,14 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("42a", "MD5 with qop", right, || logs_in(CHALLENGE)));
     all.push(Case::new("42b", "MD5 without qop", right, || logs_in("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"n\"\r\n")));
     all.push(Case::new("42c", "407 with Proxy-Authenticate", right, proxy));
-    all.push(Case::new("42d", "a nonce with quotes and commas in it", right, || logs_in("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"a,b=c\", qop=\"auth\"\r\n")));
+    all.push(Case::new("42d", "a nonce with quotes and commas in it", right, || {
+        logs_in("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"a,b=c\", qop=\"auth\"\r\n")
+    }));
     all.push(Case::new("42e", "SHA-256 on top of MD5", "SHA-256: no downgrade (RFC 8760)", sha256));
     all.push(Case::new("43", "qop of auth-int alone", "auth-int or refused, never auth", auth_int));
-    all.push(Case::new("44a", "Basic alone", "the password never leaves", || basic("WWW-Authenticate: Basic realm=\"hostile.test\"\r\n", false)));
+    all.push(Case::new("44a", "Basic alone", "the password never leaves", || {
+        basic("WWW-Authenticate: Basic realm=\"hostile.test\"\r\n", false)
+    }));
     all.push(Case::new("44b", "Basic on top of Digest", "the password never leaves", || {
         basic("WWW-Authenticate: Basic realm=\"hostile.test\"\r\nWWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"n\"\r\n", true)
     }));
@@ -34,8 +38,15 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     ] {
         all.push(Case::new(id, what, right, move || fails(challenge.clone())));
     }
-    all.push(Case::new("46g", "a nonce of 100 kB", "answered or fails cleanly", || bounded(format!("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"{}\"\r\n", "n".repeat(100_000)))));
-    all.push(Case::new("47", "password changed while logged in (fault 13)", "2 tries at most, loginFailed 401 once, stop", password_changed));
+    all.push(Case::new("46g", "a nonce of 100 kB", "answered or fails cleanly", || {
+        bounded(format!("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"{}\"\r\n", "n".repeat(100_000)))
+    }));
+    all.push(Case::new(
+        "47",
+        "password changed while logged in (fault 13)",
+        "2 tries at most, loginFailed 401 once, stop",
+        password_changed,
+    ));
     all.push(Case::new("48", "423 Interval Too Brief", "asks for Min-Expires", too_brief));
     all.push(Case::new("49", "503 with Retry-After 3 (fault 12)", "again in 3 to 4.3 s, by itself", retry_after));
     all.push(Case::new("50", "403", "stop", forbidden));
@@ -160,7 +171,10 @@ async fn endless(stale: bool) -> Outcome {
     loop {
         tries += usize::from(!request.header("Authorization").is_empty());
         ensure!(tries <= 5, "{tries} tries");
-        let challenge = format!("WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"n{tries}\", qop=\"auth\"{}\r\n", if stale { ", stale=true" } else { "" });
+        let challenge = format!(
+            "WWW-Authenticate: Digest realm=\"hostile.test\", nonce=\"n{tries}\", qop=\"auth\"{}\r\n",
+            if stale { ", stale=true" } else { "" }
+        );
         s.peer.text(request.response("401 Unauthorized", &challenge)).await;
         match s.peer.sip(Duration::from_secs(3)).await {
             Ok(Some(m)) if m.is_request("REGISTER") => request = m,

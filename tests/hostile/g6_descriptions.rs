@@ -23,7 +23,8 @@ fn repeated(what: &'static str, count: usize) -> Edit {
     Box::new(move || format!("{OFFER}{}", what.repeat(count)))
 }
 
-const FINGERPRINT: &str = "a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F";
+const FINGERPRINT: &str =
+    "a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F";
 
 pub(crate) fn cases(all: &mut Vec<Case>) {
     let mut refused = |id, what, edit: Edit| {
@@ -31,21 +32,47 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
         all.push(Case::new(id, what, "488, also in a re-INVITE; the call stays", move || rejected(edit())));
     };
     refused("54a", "RTP/AVP without DTLS", replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"));
-    refused("54b", "SDES keys", Box::new(|| OFFER.replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF").replace(FINGERPRINT, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz")));
+    refused(
+        "54b",
+        "SDES keys",
+        Box::new(|| {
+            OFFER
+                .replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")
+                .replace(FINGERPRINT, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz")
+        }),
+    );
     refused("54c", "no fingerprint", without("a=fingerprint"));
     refused("54d", "a fingerprint of md5", replace("fingerprint:sha-256", "fingerprint:md5"));
     refused("54e", "a short fingerprint", replace(FINGERPRINT, "a=fingerprint:sha-256 00:01:02"));
     refused("54f", "a fingerprint that is no hexadecimal", replace("1E:1F", "XX:YY"));
     refused("54g", "no ice-ufrag", without("a=ice-ufrag"));
     refused("54h", "an ice-pwd below 22 characters", replace("0123456789abcdef01234567", "short"));
-    refused("54i", "no common codec", Box::new(|| OFFER.replace(" 111 0 126", " 96").replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 G729/8000").replace("a=rtpmap:0 PCMU/8000\r\n", "").replace("a=rtpmap:126 telephone-event/48000\r\n", "")));
+    refused(
+        "54i",
+        "no common codec",
+        Box::new(|| {
+            OFFER
+                .replace(" 111 0 126", " 96")
+                .replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 G729/8000")
+                .replace("a=rtpmap:0 PCMU/8000\r\n", "")
+                .replace("a=rtpmap:126 telephone-event/48000\r\n", "")
+        }),
+    );
     refused("54j", "garbage", Box::new(|| "\u{1}\u{2}this is no SDP\r\n\r\n=\r\n".into()));
     refused("54k", "no v=", without("v="));
     refused("54l", "no o=", without("o="));
     refused("55a", "a payload type of -1", Box::new(|| OFFER.replace(" 111 0 126", " -1").replace("a=rtpmap:111", "a=rtpmap:-1")));
     refused("55b", "a payload type of 300", Box::new(|| OFFER.replace(" 111 0 126", " 300").replace("a=rtpmap:111", "a=rtpmap:300")));
-    refused("55c", "a payload type of 2^32", Box::new(|| OFFER.replace(" 111 0 126", " 4294967296").replace("a=rtpmap:111", "a=rtpmap:4294967296")));
-    refused("55d", "a dynamic payload type without rtpmap", Box::new(|| OFFER.replace(" 111 0 126", " 111").replace("a=rtpmap:111 opus/48000/2\r\n", "")));
+    refused(
+        "55c",
+        "a payload type of 2^32",
+        Box::new(|| OFFER.replace(" 111 0 126", " 4294967296").replace("a=rtpmap:111", "a=rtpmap:4294967296")),
+    );
+    refused(
+        "55d",
+        "a dynamic payload type without rtpmap",
+        Box::new(|| OFFER.replace(" 111 0 126", " 111").replace("a=rtpmap:111 opus/48000/2\r\n", "")),
+    );
     refused("57a", "an ice-pwd of 10 kB", Box::new(|| OFFER.replace("0123456789abcdef01234567", &"p".repeat(10_000))));
     refused("57b", "an ice-ufrag of 10 kB", Box::new(|| OFFER.replace("ice-ufrag:x9cm", &format!("ice-ufrag:{}", "u".repeat(10_000)))));
     let mut either = |id, what, right, edit: Edit| {
@@ -60,7 +87,9 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     either("55j", "1,500 candidates", "64 at most are kept", repeated("a=candidate:2 1 udp 1 127.0.0.1 9 typ host\r\n", 1500));
     either("56e", "video only", "488, or port 0", Box::new(|| OFFER.replace("m=audio", "m=video")));
     all.push(Case::new("56a", "ISUP in place of SDP", "415", || body("application/isup", "\u{1}\0I", &[415])));
-    all.push(Case::new("56b", "broken multipart", "415 or 400", || body("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n", &[415, 400, 488])));
+    all.push(Case::new("56b", "broken multipart", "415 or 400", || {
+        body("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n", &[415, 400, 488])
+    }));
     all.push(Case::new("56c", "an empty multipart", "415 or 400", || body("multipart/mixed;boundary=", "", &[415, 400, 488])));
     all.push(Case::new("56d", "no offer (late offer)", "488, or 200 with an offer and a fingerprint", late_offer));
     all.push(Case::new("56f", "sendonly", "answered with recvonly", send_only));

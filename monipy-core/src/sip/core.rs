@@ -16,7 +16,10 @@ use super::ua_config::UaConfig;
 use super::writer::ResponseWriter;
 use super::{escape_user, format_name_addr};
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Notices of dropped messages, a connection.
+const NOTICE_EVERY: Duration = Duration::from_secs(1);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +110,9 @@ pub(super) struct Core {
     /// From the registration (RFC 5627).
     pub(super) pub_gruu: Option<String>,
     pub(super) temp_gruu: Option<String>,
+    /// When the last notice of dropped messages was logged, and how many it left unsaid since.
+    noticed: Option<Instant>,
+    unsaid: u32,
 }
 
 impl Core {
@@ -133,7 +139,20 @@ impl Core {
             service_route: Vec::new(),
             pub_gruu: None,
             temp_gruu: None,
+            noticed: None,
+            unsaid: 0,
         }
+    }
+
+    /// Something of the far side's is dropped: one line a second in the log says so.
+    pub(super) fn notice_drop(&mut self, why: &str) {
+        if self.noticed.is_some_and(|at| self.now.saturating_duration_since(at) < NOTICE_EVERY) {
+            self.unsaid = self.unsaid.saturating_add(1);
+            return;
+        }
+        self.noticed = Some(self.now);
+        let unsaid = std::mem::take(&mut self.unsaid);
+        log::warn!(target: "monipy::sip", "dropped a message of the server: {why} ({unsaid} more since the last notice)");
     }
 
     pub(super) fn event(&mut self, event: UaEvent) {

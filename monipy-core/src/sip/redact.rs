@@ -54,11 +54,10 @@ fn speaks_of_people(name: &str) -> bool {
     let broken = !name.bytes().all(token) && name.as_bytes().get(1) != Some(&b'=');
     start_line
         || broken
-        || matches!(
-            HeaderName::parse(name.as_bytes()),
-            HeaderName::From | HeaderName::To | HeaderName::Contact
-        )
-        || ["X-", "P-", "Remote-Party-ID", "Diversion", "Refer", "History-Info"].iter().any(|prefix| starts_with_ignoring_case(name, prefix))
+        || matches!(HeaderName::parse(name.as_bytes()), HeaderName::From | HeaderName::To | HeaderName::Contact)
+        || ["X-", "P-", "Remote-Party-ID", "Diversion", "Refer", "History-Info"]
+            .iter()
+            .any(|prefix| starts_with_ignoring_case(name, prefix))
 }
 
 /// Shortest row of digits that is taken for a telephone number, and how many of its digits stay.
@@ -78,7 +77,8 @@ pub fn redact_numbers(line: &str) -> String {
         let (digits, after) = digits.split_at(end);
         out.push_str(before);
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let alone = !out.ends_with(word) && !after.starts_with(word) && !out.ends_with("\":") && !out.ends_with('.') && !after.starts_with('.');
+        let alone =
+            !out.ends_with(word) && !after.starts_with(word) && !out.ends_with("\":") && !out.ends_with('.') && !after.starts_with('.');
         if digits.len() >= NUMBER && alone {
             let hidden = digits.len() - KEPT;
             out.extend(std::iter::repeat_n('*', hidden));

@@ -186,16 +186,20 @@ impl Ua {
             b"\r\n\r\n" => return self.core.send(b"\r\n".to_vec()),
             _ => {}
         }
-        if !self.core.up || bytes.len() > self.core.config.limits.message_bytes {
+        if !self.core.up {
             return;
+        }
+        if bytes.len() > self.core.config.limits.message_bytes {
+            return self.core.notice_drop("it is too long");
         }
         match Message::parse(bytes) {
             Ok(message) if message.is_request() => self.request(&message),
             Ok(message) => self.response(&message),
-            Err(Reject { code: Some(code), message: Some(message), .. }) => {
+            Err(Reject { code: Some(code), message: Some(message), why }) => {
+                self.core.notice_drop(why);
                 self.core.reply_now(&message, Reply { code, bare: true, ..Reply::default() });
             }
-            Err(_) => {}
+            Err(reject) => self.core.notice_drop(reject.why),
         }
     }
 
@@ -259,7 +263,7 @@ impl Ua {
 
     fn response(&mut self, response: &Message) {
         let core = &mut self.core;
-        let Some(news) = core.client_response(response) else { return };
+        let Some(news) = core.client_response(response) else { return core.notice_drop("a response that answers no request of ours") };
         match news {
             ClientNews::Provisional { owner: Owner::Invite(key) } => with(&mut self.calls, key, |call| call.progress(core, response)),
             ClientNews::Provisional { .. } => {}

@@ -174,8 +174,7 @@ async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * MAX_MESSAGE);
-    let (socket, response) =
-        client_async_with_config(request, stream, Some(config)).await.map_err(|e| handshake_error(&target.url, &e))?;
+    let (socket, response) = client_async_with_config(request, stream, Some(config)).await.map_err(|e| handshake_error(&target.url, &e))?;
     // RFC 6455 4.1: an extension that was not offered fails the connection. None is offered.
     if response.headers().contains_key("Sec-WebSocket-Extensions") {
         return Err(LinkError::new(format!("{} chose a WebSocket extension that was not offered (RFC 6455 4.1)", display(&target.url))));

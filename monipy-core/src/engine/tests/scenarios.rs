@@ -427,3 +427,43 @@ fn shutdown_does_not_wait_for_a_mute_server() {
     w.pass(Duration::from_secs(2));
     assert!(w.gone);
 }
+
+#[test]
+fn an_offer_of_theirs_while_ours_waits_for_its_retry_goes_first() {
+    let mut w = logged_in();
+    w.give(Command::Call { target: "2002".into() });
+    w.settle();
+    let server_call = w.server_call.expect("the server saw the call");
+    w.server(UaCommand::Answer { call: server_call, sdp: SDP.to_vec() });
+    w.forget();
+    // Both offer at once: each side answers 491.
+    w.refuse_offers = Some(491);
+    let token = w.give(Command::Hold { call: CURRENT });
+    w.settle();
+    assert_eq!(w.reply(token), None, "it waits for its retry");
+    w.refuse_offers = None;
+    w.server(UaCommand::Offer { call: server_call, sdp: SDP.to_vec() });
+    assert!(w.server_events.iter().any(|e| matches!(e, UaEvent::OfferAnswered { .. })), "theirs was not taken: {:?}", w.server_events);
+    w.pass(Duration::from_secs(10));
+    assert_eq!(w.reply(token).map(|r| (r.0, r.1)), Some((true, 200)));
+    assert_eq!(w.names(), ["hold 200"]);
+    let info = w.machine.call_infos();
+    assert!(info.first().is_some_and(|c| c.on_hold), "{info:?}");
+}
+
+#[test]
+fn figures_come_at_their_pace_once_the_stream_is_there() {
+    let mut w = World::new(Config { stats_interval_ms: 500, ..World::config() });
+    w.login();
+    w.barge(SDP);
+    w.give(Command::Answer { call: CURRENT });
+    w.settle();
+    w.stats = 0;
+    w.pass(Duration::from_secs(5));
+    assert!((9..=11).contains(&w.stats), "{} in 5 s", w.stats);
+    w.give(Command::Terminate { call: CURRENT });
+    w.settle();
+    w.stats = 0;
+    w.pass(Duration::from_secs(5));
+    assert_eq!(w.stats, 0, "none after the end");
+}

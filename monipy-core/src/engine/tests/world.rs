@@ -39,6 +39,10 @@ pub(super) struct World {
     /// Media reports by itself that it is ready.
     pub(super) media_works: bool,
     pub(super) hold_media: bool,
+    /// The server refuses offers inside a call so.
+    pub(super) refuse_offers: Option<u16>,
+    /// How often it was time for a `stats` event.
+    pub(super) stats: u32,
     to_server: VecDeque<Vec<u8>>,
     to_client: VecDeque<Vec<u8>>,
     pending_media: VecDeque<(CallId, MediaInput)>,
@@ -65,6 +69,8 @@ impl World {
             refuse_links: false,
             media_works: true,
             hold_media: false,
+            refuse_offers: None,
+            stats: 0,
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
             pending_media: VecDeque::new(),
@@ -204,7 +210,8 @@ impl World {
                 Output::Event(event) => self.events.push(event),
                 Output::Reply(token, result) => self.replies.entry(token).or_default().push(result),
                 Output::Media(call, op) => self.media(call, op),
-                Output::LinkActive(_) | Output::Stats(_) => {}
+                Output::LinkActive(_) => {}
+                Output::Stats(_) => self.stats += 1,
                 Output::Gone => self.gone = true,
             }
         }
@@ -260,6 +267,10 @@ impl World {
             }
             UaEvent::Incoming { call, .. } => self.server_call = Some(*call),
             // The far side agrees to every offer.
+            UaEvent::RemoteOffer { call, .. } if self.refuse_offers.is_some() => {
+                let code = self.refuse_offers.unwrap_or(488);
+                self.server.handle(UaInput::Command(UaCommand::RejectOffer { call: *call, code }), self.now);
+            }
             UaEvent::RemoteOffer { call, .. } => {
                 self.server.handle(UaInput::Command(UaCommand::AcceptOffer { call: *call, sdp: SDP.to_vec() }), self.now);
             }
