@@ -59,8 +59,11 @@ pub(crate) fn figure(what: impl Into<String>, figure: impl Into<String>) -> Outc
 #[macro_export]
 macro_rules! ensure {
     ($condition:expr, $($words:tt)*) => {
-        if !$condition {
-            return Err(format!($($words)*));
+        {
+            let holds: bool = $condition;
+            if !holds {
+                return Err(format!($($words)*));
+            }
         }
     };
 }

@@ -91,10 +91,6 @@ impl Phone {
     pub(crate) async fn failed(&self, within: Duration) -> Result<Event, String> {
         self.wait(EventKind::LoginFailed, 1, within).await
     }
-
-    pub(crate) async fn end(&self) {
-        self.supervisor.shutdown(Duration::from_secs(3)).await;
-    }
 }
 
 /// A challenge of the server's.

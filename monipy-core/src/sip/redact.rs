@@ -45,19 +45,13 @@ fn is_secret(name: &str) -> bool {
     )
 }
 
-/// Headers (and the start line of a request, which has no name) that may hold a telephone number. Those
-/// that hold ids and figures are kept as they are: a trace is read by them.
+/// Headers (and the start line of a request, which has no name) that may hold a telephone number: those
+/// of people, and those that this room does not know. Headers that it knows hold ids and figures, and a
+/// trace is read by them; so is a session description.
 fn speaks_of_people(name: &str) -> bool {
-    let start_line = name.contains(" sip") || name.contains(" tel");
-    // A line that is neither a header nor one of SDP is what a broken message left of one.
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
-    let broken = !name.bytes().all(token) && name.as_bytes().get(1) != Some(&b'=');
-    start_line
-        || broken
-        || matches!(HeaderName::parse(name.as_bytes()), HeaderName::From | HeaderName::To | HeaderName::Contact)
-        || ["X-", "P-", "Remote-Party-ID", "Diversion", "Refer", "History-Info"]
-            .iter()
-            .any(|prefix| starts_with_ignoring_case(name, prefix))
+    let description = name.as_bytes().get(1) == Some(&b'=');
+    !description
+        && matches!(HeaderName::parse(name.as_bytes()), HeaderName::From | HeaderName::To | HeaderName::Contact | HeaderName::Other)
 }
 
 /// Shortest row of digits that is taken for a telephone number, and how many of its digits stay.

@@ -123,6 +123,8 @@ pub(super) struct ServerTransaction {
     pub(super) request: Message,
     pub(super) owner: ServerOwner,
     pub(super) state: ServerState,
+    /// The ACK to its 2xx has come: it only waits for copies of its request, which are rare.
+    acknowledged: bool,
     last_response: Vec<u8>,
     timer: Option<TimerId>,
 }
@@ -304,16 +306,30 @@ impl Core {
 
     /// Whether one more request can be remembered. Refusals that wait for their ACK may take half
     /// of the table at most.
-    pub(super) fn has_room(&self, refusal: bool) -> bool {
+    pub(super) fn has_room(&mut self, refusal: bool) -> bool {
         let limit = self.config.limits.server_transactions;
-        self.servers.len() < if refusal { limit / 2 } else { limit }
+        let limit = if refusal { limit / 2 } else { limit };
+        // Calls that follow on each other quickly must not be refused for those that are over.
+        while self.servers.len() >= limit {
+            let Some(key) = self.servers.iter().find(|(_, t)| t.acknowledged).map(|(key, _)| key.clone()) else { return false };
+            self.forget_server(&key);
+        }
+        true
+    }
+
+    /// The ACK to the 2xx of this INVITE has come.
+    pub(super) fn acknowledge_success(&mut self, key: &ServerKey) {
+        if let Some(transaction) = self.servers.get_mut(key) {
+            transaction.acknowledged = true;
+        }
     }
 
     /// Remembers a request.
     pub(super) fn start_server(&mut self, request: Message, owner: ServerOwner) -> ServerKey {
         let key = ServerKey::of(&request);
         let state = ServerState::Proceeding;
-        self.servers.insert(key.clone(), ServerTransaction { request, owner, state, last_response: Vec::new(), timer: None });
+        self.servers
+            .insert(key.clone(), ServerTransaction { request, owner, state, acknowledged: false, last_response: Vec::new(), timer: None });
         key
     }
 

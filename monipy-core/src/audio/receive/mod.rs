@@ -33,6 +33,11 @@ pub(super) const TICKS_PER_MS: i64 = 48;
 /// The longest gap that is filled from both of its ends, ticks.
 const LONGEST_SPLICE: i64 = 60 * TICKS_PER_MS;
 
+/// So many packets in a row, over so many milliseconds, beyond the greatest delay: the far side's line
+/// of time has moved.
+const MOVED_PACKETS: u32 = 20;
+const MOVED_MS: f64 = 1000.0;
+
 /// What a packet holds, by its payload type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PacketKind {
@@ -95,8 +100,9 @@ pub(crate) struct Receiver {
     fec_seen: bool,
     /// The last packet said that the far side pauses (discontinuous transmission).
     pausing: bool,
-    /// Packets in a row that came too late.
+    /// Packets in a row that came too late, and since when, ms.
     late_run: u32,
+    late_since: f64,
     speech_level: f32,
     quietest: f32,
     /// What follows a gap, decoded while the gap was filled.
@@ -133,6 +139,7 @@ impl Receiver {
             fec_seen: false,
             pausing: false,
             late_run: 0,
+            late_since: 0.0,
             speech_level: 0.0,
             quietest: f32::MAX / 2.0,
             ahead: None,
@@ -327,7 +334,19 @@ impl Receiver {
             // all the same and be later from here on, unless that goes beyond the bounds.
             let only_blind = !self.gap_passed;
             let room = line(packet.media) <= self.delay.highest_line() + 1.0;
+            if self.late_run == 0 {
+                self.late_since = now;
+            }
             self.late_run += 1;
+            // A far side that paused and let its clock pause with it stays beyond the bounds for ever:
+            // its line has moved, and is learnt anew. A flood after an outage is over sooner.
+            if only_blind && !room && self.late_run >= MOVED_PACKETS && now - self.late_since >= MOVED_MS {
+                self.delay.reset();
+                self.delay.observe(line(packet.media));
+                self.next_media = packet.media;
+                self.late_run = 0;
+                late = 0;
+            }
             let wanted = self.late_run >= self.tuning.late_run || late > (self.tuning.trim_ms * TICKS_PER_MS as f32) as i64;
             if only_blind && room && wanted {
                 self.next_media = packet.media;

@@ -143,7 +143,8 @@ impl Call {
         if self.ack_wait.as_ref().is_none_or(|wait| wait.cseq != ack.cseq().number) {
             return;
         }
-        let Some(AckWait { offered, initial, .. }) = self.ack_wait else { return };
+        let Some(AckWait { offered, initial, ref server, .. }) = self.ack_wait else { return };
+        core.acknowledge_success(server);
         self.stop_ack_wait(core);
         if self.ended {
             // Hung up before the ACK: now the BYE may go.
