@@ -40,6 +40,14 @@ generate: ## Writes the header, the types and the reference pages from the vocab
 fuzz: ## Fuzzes every parser, SECONDS each (default 300).
 	python3 tests/tools/fuzz.py --seconds $(or $(SECONDS),300)
 
+.PHONY: faults
+faults: ## The network's faults against a real client in network namespaces (root, Linux).
+	python3 tests/faults/run.py
+
+.PHONY: asan
+asan: ## The core's and the hostile peers' tests under AddressSanitizer (a build of its own).
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(MONIPY_CACHE)/target-asan $(CARGO) test --locked --target x86_64-unknown-linux-gnu -p monipy-core -p monipy-tests --lib --test audio --test media --test sip_message --test sip_ua --test hostile
+
 .PHONY: quality
 quality: ## Scores the receive path (PESQ and delay) over network traces and draws a picture.
 	tests/quality/run.sh

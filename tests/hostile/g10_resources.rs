@@ -12,8 +12,8 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("81", "calls one after the other, 150 of them", "no memory, thread or descriptor is kept", many_calls).alone());
     all.push(Case::new("84a", "200 idle supervisors (fault 23)", "512 KiB each and 32 threads at most", idle_supervisors).alone());
     all.push(Case::new("84b", "200 supervisors, one server of two gone", "the others are untouched", one_server_gone).alone());
-    all.push(Case::new("20d", "shut down with the network dead (fault 20)", "within 2 s, no event after", dead_network));
-    all.push(Case::new("20e", "1,000 supervisors made and shut down", "+4 MiB, no thread, no descriptor at most", cycles).alone());
+    all.push(Case::new("84d", "shut down with the network dead (fault 20)", "within 2 s, no event after", dead_network));
+    all.push(Case::new("84e", "1,000 supervisors made and shut down", "+4 MiB, no thread, no descriptor at most", cycles).alone());
 }
 
 async fn many_calls() -> Outcome {

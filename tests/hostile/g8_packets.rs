@@ -199,7 +199,7 @@ async fn disorder() -> Outcome {
     for _ in 0..100 {
         // Pairs in the wrong order; copies of what went by.
         let (sequence, timestamp) = (call.sequence, call.timestamp);
-        if next() % 5 == 0 {
+        if next().is_multiple_of(5) {
             call.sequence = sequence.wrapping_add(1);
             call.timestamp = timestamp.wrapping_add(160);
             call.say();

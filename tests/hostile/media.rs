@@ -20,13 +20,15 @@ use tokio::net::UdpSocket;
 /// The tone that the peer says.
 pub(crate) const HERTZ: f64 = 440.0;
 
+/// Datagrams that went by: true for what the client sent.
+type Seen = Arc<Mutex<Vec<(bool, Vec<u8>)>>>;
+
 /// The relay.
 pub(crate) struct Relay {
     to_client: Arc<UdpSocket>,
     to_peer: Arc<UdpSocket>,
     client: Arc<Mutex<Option<SocketAddr>>>,
-    /// What went by: true for what the client sent.
-    seen: Arc<Mutex<Vec<(bool, Vec<u8>)>>>,
+    seen: Seen,
     hole: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -45,7 +47,7 @@ impl Relay {
         let to_client = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(words)?);
         let to_peer = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(words)?);
         let client: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
-        let seen: Arc<Mutex<Vec<(bool, Vec<u8>)>>> = Arc::default();
+        let seen: Seen = Arc::default();
         let hole = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         for from_client in [true, false] {

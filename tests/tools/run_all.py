@@ -32,6 +32,8 @@ PACKAGES = {
     "cmake": ["cmake"],
     "pkg-config": ["pkg-config"],
     "npm": ["npm"],
+    "ip": ["iproute2"],
+    "faketime": ["faketime"],
 }
 # Files that show that a package without a program of its own is there.
 MODULE_FILES = {"kamailio": "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"}
@@ -51,7 +53,16 @@ STAGES = [
     ("page", "examples/contact-center/tests/page/check.sh", ["chromium", "npm"]),
     ("readme", "python3 tests/tools/readme.py", ["pkg-config"]),
     ("fuzz", "python3 tests/tools/fuzz.py --seconds 20", []),
+    # Needs root; says so and ends well without.
+    ("faults", "python3 tests/faults/run.py", ["ip"]),
+    ("supply", "python3 tests/tools/supply_chain.py", []),
+    # Puts together what the stages before it have left.
+    ("trust", "python3 tests/tools/trust_table.py", []),
 ]
+# Programs that a stage is better with.
+OPTIONAL = {"faults": ["faketime"]}
+# Where the rows of the trust table are left.
+TRUST_ROWS = CACHE / "trust-rows"
 
 TALLIES = [
     # cargo test
@@ -95,10 +106,13 @@ def tally(line, counts):
 
 
 def surroundings():
-    """What the suites of the other languages are told: where the contact centre is."""
+    """What the suites are told: where the contact centre is, where rows of the trust table go."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     centre = target / "debug" / "contact-center"
-    return dict({"MONIPY_CONTACT_CENTER": str(centre)} if centre.exists() else {}, **os.environ)
+    told = {"MONIPY_TRUST_ROWS": str(TRUST_ROWS)}
+    if centre.exists():
+        told["MONIPY_CONTACT_CENTER"] = str(centre)
+    return dict(told, **os.environ)
 
 
 def heed_interrupts():
@@ -144,6 +158,7 @@ def main():
         if (options.only and name not in options.only) or name in options.skip:
             continue
         print(f"\n=== {name}: {command}", flush=True)
+        provide(OPTIONAL.get(name, []))
         lacking = provide(programs)
         if lacking:
             print(f"skipped: {', '.join(lacking)} not on this machine (apt-get install {' '.join(p for l in lacking for p in PACKAGES[l])})")

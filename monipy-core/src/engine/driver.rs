@@ -110,6 +110,10 @@ impl Driver {
                         self.link = None;
                         Input::LinkDown(why)
                     }
+                    LinkEvent::Moved(why) => {
+                        self.link = None;
+                        Input::LinkMoved(why)
+                    }
                 },
                 () = sleep_until(timeout) => Input::Tick,
             };

@@ -136,9 +136,22 @@ impl Machine {
         }
     }
 
+    /// This machine has another address: what it alone has lost need not wait its turn in a crowd, and
+    /// media must find a new way as well.
+    pub(crate) fn link_moved(&mut self, why: String) {
+        self.link_down(why);
+        if self.login == Login::Lost && self.reconnect_at.is_some() {
+            self.reconnect_at = Some(self.now + Duration::from_millis(self.config.reconnect_min_ms.into()));
+        }
+        for entry in self.calls.values_mut() {
+            entry.media_up = false;
+        }
+    }
+
     pub(crate) fn registered(&mut self) {
         match self.login {
             Login::Pending | Login::Lost => {
+                self.media_again();
                 self.login = Login::In;
                 self.registered_told = true;
                 self.backoff.reset();

@@ -109,6 +109,8 @@ pub(crate) enum Input {
     LinkUp,
     LinkFailed(LinkError),
     LinkDown(String),
+    /// The link is down since this machine has another address.
+    LinkMoved(String),
     Frame(Vec<u8>),
     Media(CallId, MediaInput),
     Tick,
@@ -343,6 +345,7 @@ impl Machine {
             Input::LinkUp => self.link_up(),
             Input::LinkFailed(error) => self.link_failed(error),
             Input::LinkDown(why) => self.link_down(why),
+            Input::LinkMoved(why) => self.link_moved(why),
             Input::Frame(bytes) => self.ua_input(UaInput::Frame(bytes)),
             Input::Media(call, media) => self.media_input(call, media),
             Input::Tick => {}

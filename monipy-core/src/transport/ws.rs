@@ -39,6 +39,9 @@ const PING_ACTIVE: Duration = Duration::from_secs(4);
 /// How long a pong may take, idle and in a call.
 const PONG_IDLE: Duration = Duration::from_secs(10);
 const PONG_ACTIVE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the connection's address is still this machine's, in a call. (When
+/// nothing depends on the link the pings tell.)
+const ADDRESS_EVERY: Duration = Duration::from_secs(2);
 /// How long one write may hang.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closing handshake may take.
@@ -81,6 +84,9 @@ pub enum LinkEvent {
     Frame(Vec<u8>),
     /// The end; nothing comes after it.
     Down(String),
+    /// The end, since this machine has another address now (another network, or a new lease): the
+    /// connection's own packets go nowhere. Nothing comes after it.
+    Moved(String),
 }
 
 /// Whether a call depends on the link.
@@ -134,11 +140,11 @@ pub async fn connect(target: &Target) -> Result<Link, LinkError> {
             why: format!("{} did not answer within {} s", display(&target.url), CONNECT_TIMEOUT.as_secs()),
         });
     };
-    let socket = result?;
+    let (socket, route) = result?;
     let (frames, outgoing) = mpsc::channel(SEND_QUEUE);
     let (incoming, events) = mpsc::channel(RECEIVE_QUEUE);
     let active = Arc::new(Active::default());
-    tokio::spawn(run(socket, outgoing, incoming, active.clone()));
+    tokio::spawn(run(socket, route, outgoing, incoming, active.clone()));
     Ok(Link { frames, events, active })
 }
 
@@ -148,11 +154,12 @@ fn display(url: &url::Url) -> String {
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
-async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError> {
+async fn establish(target: &Target) -> Result<(WebSocketStream<Stream>, Option<Route>), LinkError> {
     let host = target.url.host_str().unwrap_or_default().trim_matches(|c| c == '[' || c == ']').to_owned();
     let secure = target.url.scheme() == "wss";
     let port = target.url.port().unwrap_or(if secure { 443 } else { 80 });
     let tcp = connect_tcp(&host, port).await?;
+    let route = Route::of(&tcp);
     let stream = if secure {
         let config = tls::client_config(target.ca_file.as_deref(), target.insecure).map_err(LinkError::new)?;
         let name = target.tls_server_name.clone().unwrap_or_else(|| host.clone());
@@ -179,7 +186,36 @@ async fn establish(target: &Target) -> Result<WebSocketStream<Stream>, LinkError
     if response.headers().contains_key("Sec-WebSocket-Extensions") {
         return Err(LinkError::new(format!("{} chose a WebSocket extension that was not offered (RFC 6455 4.1)", display(&target.url))));
     }
-    Ok(socket)
+    Ok((socket, route))
+}
+
+/// The two ends of a connection, as the routing table chose them.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    local: std::net::IpAddr,
+    peer: SocketAddr,
+}
+
+impl Route {
+    /// `None` where the table would choose another address than the connection has from the beginning
+    /// (policy routing): then nothing can be told from it.
+    fn of(tcp: &TcpStream) -> Option<Route> {
+        let route = Route { local: tcp.local_addr().ok()?.ip(), peer: tcp.peer_addr().ok()? };
+        (route.chosen_now()? == route.local).then_some(route)
+    }
+
+    /// The address that a packet to the peer would leave from now. No packet is sent. `None` while there
+    /// is no way at all: it may come back with the same address.
+    fn chosen_now(&self) -> Option<std::net::IpAddr> {
+        let any: SocketAddr = if self.peer.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
+        let probe = std::net::UdpSocket::bind(any).ok()?;
+        probe.connect(self.peer).ok()?;
+        Some(probe.local_addr().ok()?.ip())
+    }
+
+    fn moved(&self) -> bool {
+        self.chosen_now().is_some_and(|now| now != self.local)
+    }
 }
 
 fn handshake_error(url: &url::Url, error: &WsError) -> LinkError {
@@ -224,15 +260,16 @@ fn tune(tcp: &TcpStream) {
 
 async fn run(
     mut socket: WebSocketStream<Stream>,
+    route: Option<Route>,
     mut outgoing: mpsc::Receiver<Message>,
     incoming: mpsc::Sender<LinkEvent>,
     active: Arc<Active>,
 ) {
-    let end = pump(&mut socket, &mut outgoing, &incoming, &active).await;
-    let (code, why) = end.map_or((CloseCode::Normal, None), |end| (end.code, Some(end.why)));
+    let end = pump(&mut socket, route, &mut outgoing, &incoming, &active).await;
+    let code = end.as_ref().map_or(CloseCode::Normal, |end| end.code);
     // The engine need not wait for the farewell.
-    if let Some(why) = why {
-        let _ = incoming.send(LinkEvent::Down(why)).await;
+    if let Some(End { why, moved, .. }) = end {
+        let _ = incoming.send(if moved { LinkEvent::Moved(why) } else { LinkEvent::Down(why) }).await;
     }
     let _ = timeout(CLOSE_TIMEOUT, farewell(&mut socket, code)).await;
 }
@@ -241,11 +278,12 @@ async fn run(
 struct End {
     code: CloseCode,
     why: String,
+    moved: bool,
 }
 
 impl End {
     fn gone(why: impl Into<String>) -> Self {
-        End { code: CloseCode::Away, why: why.into() }
+        End { code: CloseCode::Away, why: why.into(), moved: false }
     }
 
     fn of(error: &WsError) -> Self {
@@ -255,7 +293,7 @@ impl End {
             WsError::Capacity(_) => CloseCode::Size,
             _ => CloseCode::Away,
         };
-        End { code, why: format!("the connection failed: {error}") }
+        End { code, why: format!("the connection failed: {error}"), moved: false }
     }
 }
 
@@ -280,6 +318,7 @@ async fn farewell(socket: &mut WebSocketStream<Stream>, code: CloseCode) {
 /// Moves frames until the link is down (`Some(end)`) or the engine let go of it (`None`).
 async fn pump(
     socket: &mut WebSocketStream<Stream>,
+    route: Option<Route>,
     outgoing: &mut mpsc::Receiver<Message>,
     incoming: &mpsc::Sender<LinkEvent>,
     active: &Active,
@@ -290,6 +329,8 @@ async fn pump(
     // wake-up per ping.
     let alarm = sleep_until(last_heard + PING_IDLE);
     tokio::pin!(alarm);
+    let look = sleep_until(last_heard + ADDRESS_EVERY);
+    tokio::pin!(look);
     loop {
         tokio::select! {
             message = socket.next() => {
@@ -318,7 +359,16 @@ async fn pump(
                     Err(_) => return Some(End::gone(format!("nothing could be sent for {} s", WRITE_TIMEOUT.as_secs()))),
                 }
             }
-            () = active.changed.notified() => alarm.as_mut().reset(Instant::now()),
+            () = active.changed.notified() => {
+                alarm.as_mut().reset(Instant::now());
+                look.as_mut().reset(Instant::now() + ADDRESS_EVERY);
+            }
+            () = &mut look, if active.on.load(Ordering::Relaxed) => {
+                if route.is_some_and(|r| r.moved()) {
+                    return Some(End { moved: true, ..End::gone("this machine's address has changed") });
+                }
+                look.as_mut().reset(Instant::now() + ADDRESS_EVERY);
+            }
             () = &mut alarm => {
                 let now = Instant::now();
                 let (ping_every, pong_within) = if active.on.load(Ordering::Relaxed) { (PING_ACTIVE, PONG_ACTIVE) } else { (PING_IDLE, PONG_IDLE) };

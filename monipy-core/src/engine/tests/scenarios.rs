@@ -467,3 +467,54 @@ fn figures_come_at_their_pace_once_the_stream_is_there() {
     w.pass(Duration::from_secs(5));
     assert_eq!(w.stats, 0, "none after the end");
 }
+
+#[test]
+fn two_thousand_calls_in_ten_minutes_leave_nothing_behind() {
+    let mut w = logged_in();
+    let mut most = (0, 0, 0, 0, 0);
+    for n in 0..2000_u32 {
+        w.barge(SDP);
+        match n % 4 {
+            0 => drop(w.give(Command::Reject { call: CURRENT, sip_code: 480 })),
+            1 => {
+                w.give(Command::Answer { call: CURRENT });
+                w.settle();
+                let call = w.server_call.expect("the server has the call");
+                w.server(UaCommand::Hangup { call, reason: None });
+            }
+            _ => {
+                w.give(Command::Answer { call: CURRENT });
+                w.settle();
+                w.give(Command::Terminate { call: CURRENT });
+            }
+        }
+        w.pass(Duration::from_millis(300));
+        let ended = w.events.iter().filter(|e| matches!(e.kind, EventKind::Hangup | EventKind::Ended)).count();
+        assert_eq!(ended, 1, "call {n}: {:?}", w.names());
+        let load = w.machine.ua.as_ref().expect("it is logged in").load();
+        most = (most.0.max(load.0), most.1.max(load.1), most.2.max(load.2), most.3.max(load.3), most.4.max(load.4));
+        w.forget();
+        w.replies.clear();
+    }
+    assert!(
+        most.0 <= 2 && most.1 <= 2 && most.2 <= 32 && most.3 <= 32 && most.4 <= 150,
+        "calls, dialogs, transactions, deadlines: {most:?}"
+    );
+    w.pass(Duration::from_secs(60));
+    let (calls, dialogs, clients, servers, _) = w.machine.ua.as_ref().expect("it is logged in").load();
+    assert_eq!((calls, dialogs, clients, servers, w.machine.calls.len(), w.machine.keys.len()), (0, 0, 0, 0, 0, 0));
+    assert!(w.machine.is_logged_in());
+}
+
+#[test]
+fn a_new_address_brings_the_link_back_at_once_and_a_fresh_connection_in_the_call() {
+    let mut w = answered();
+    w.move_link();
+    assert_eq!(w.names(), ["disconnected 1000", "logout 200"]);
+    w.pass(Duration::from_millis(500));
+    assert!(w.machine.is_logged_in(), "it need not wait its turn: {:?}", w.names());
+    let fresh = w.ops.iter().any(|(_, op)| matches!(op, MediaOp::CreateOffer { kind: OfferKind::Fresh, .. }));
+    assert!(fresh, "no fresh connection was offered: {:?}", w.ops);
+    w.pass(Duration::from_secs(30));
+    assert!(!w.names().iter().any(|n| n.starts_with("hangup") || n.starts_with("ended")), "{:?}", w.names());
+}

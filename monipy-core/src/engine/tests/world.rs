@@ -134,6 +134,12 @@ impl World {
         }
     }
 
+    /// This machine gets another address: the link is lost.
+    pub(super) fn move_link(&mut self) {
+        self.lose_frames();
+        self.input(Input::LinkMoved("another address".into()));
+    }
+
     fn lose_frames(&mut self) {
         self.to_server.clear();
         self.to_client.clear();
