@@ -1,8 +1,12 @@
 //! One peer connection of the stack: ICE, DTLS and SRTP between two fixed ends. It is shown
 //! canonical descriptions and asked for its own end; codecs and directions are none of its business.
 
+use super::flow::Flow;
+use super::front::{Front, Signal};
 use super::guard::SrtpLayout;
-use super::runtime::{Front, GuardedRuntime, Signal};
+use super::keys::Onlooker;
+use super::port::Share;
+use super::runtime::GuardedRuntime;
 use super::sdp::remote::{RemoteDescription, Setup};
 use super::sdp::write::{self, LocalEnd};
 use super::tap::{Tap, Wire};
@@ -100,16 +104,24 @@ impl Connection {
         wire: &Arc<Wire>,
         generation: u64,
         end: End,
+        far_sides: Vec<SocketAddr>,
         signals: mpsc::UnboundedSender<Signal>,
     ) -> Result<Connection, OfferError> {
         let stack = |e: rtc::shared::error::Error| OfferError::internal(format!("the media stack: {e}"));
-        let front = Arc::new(Front::new(wire.stats.clone(), signals.clone()));
-        let runtime = Arc::new(GuardedRuntime { handle: handle.clone(), front: front.clone(), resolved });
+        let servers = stack_servers(config);
+        let relayed = servers.iter().any(|s| s.urls.iter().any(|url| url.to_ascii_lowercase().starts_with("turn:")));
+        let share = if relayed || far_sides.is_empty() { Share::No } else { Share::Yes(far_sides) };
+        // What comes out of a relay is wrapped: the stack unwraps it, and so it opens it, too.
+        let front = Arc::new(Front::new(wire.stats.clone(), signals.clone(), Flow::new(wire.clone(), generation), !relayed));
+        let cryptography = rtc::crypto::default_provider().map_err(|e| OfferError::internal(format!("no cryptography: {e}")))?;
+        let cryptography = Arc::new(Onlooker::new(cryptography, front.clone()));
+        let runtime = Arc::new(GuardedRuntime { handle: handle.clone(), front: front.clone(), share, resolved });
         let (gathered_tx, gathered) = watch::channel(false);
 
         let mut codecs = MediaEngine::default();
         codecs.register_codec(stack_codec(), RtpCodecKind::Audio).map_err(stack)?;
         let mut settings = SettingEngineBuilder::new()
+            .with_crypto_provider(cryptography)
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             // A far side may begin its checks seconds after its answer: go on for as long as we wait.
             // Consent is lost after 5 s without an answer and gone for good 25 s later (RFC 7675).
@@ -128,9 +140,9 @@ impl Connection {
             let role = if setup == Setup::Active { RTCDtlsRole::Client } else { RTCDtlsRole::Server };
             settings = settings.with_answering_dtls_role(role);
         }
-        let tap = Tap::new(wire.clone(), front.clone(), generation);
+        let tap = Tap::new(front.clone());
         let pc = PeerConnectionBuilder::new()
-            .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(stack_servers(config)).build())
+            .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(servers).build())
             .with_media_engine(codecs)
             .with_setting_engine(settings.build())
             // Beyond the stack's own slots: nearest to the application.
@@ -214,7 +226,19 @@ impl Connection {
         let _ = tokio::time::timeout(self.gather_timeout, gathered.wait_for(|done| *done)).await;
         let description = self.pc.local_description().await;
         let end = description.as_ref().and_then(|d| write::local_end(&d.sdp));
-        end.ok_or_else(|| OfferError::internal("the media stack made no usable description"))
+        let mut end = end.ok_or_else(|| OfferError::internal("the media stack made no usable description"))?;
+        // From here on the far side's checks find us; where they do is not where the stack believes.
+        let addresses = self.front.announce(&end.ice_ufrag);
+        let true_one = |address: &mut SocketAddr| {
+            if let Some((_, local)) = addresses.iter().find(|(believed, _)| believed == address) {
+                *address = *local;
+            }
+        };
+        for candidate in &mut end.candidates {
+            true_one(&mut candidate.address);
+            candidate.related.iter_mut().for_each(true_one);
+        }
+        Ok(end)
     }
 
     /// How the packets of this connection are protected, once DTLS is done.

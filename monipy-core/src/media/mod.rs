@@ -13,13 +13,18 @@
 //!   `runtime`: the sockets that ask it, and the stack's tasks and timers.
 
 mod connection;
+mod flow;
+mod front;
 pub mod guard;
+mod keys;
 mod open;
+mod port;
 mod rtcp;
 mod rtp;
 mod runtime;
 pub mod sdp;
 mod shapes;
+mod srtp;
 mod stats;
 mod tap;
 mod transport;
