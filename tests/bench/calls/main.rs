@@ -33,20 +33,21 @@ use std::time::Duration;
 struct Options {
     calls: Vec<usize>,
     codecs: Vec<String>,
-    rate: u32,
+    /// Hz that is listened at; the codec's own when it is not said.
+    rate: Option<u32>,
     seconds: u64,
     only: Option<String>,
     peers: Vec<(String, String)>,
 }
 
 fn options() -> Options {
-    let mut options = Options { calls: Vec::new(), codecs: Vec::new(), rate: 48_000, seconds: 10, only: None, peers: Vec::new() };
+    let mut options = Options { calls: Vec::new(), codecs: Vec::new(), rate: None, seconds: 10, only: None, peers: Vec::new() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().unwrap_or_default();
         match argument.as_str() {
             "--codec" => options.codecs.push(value()),
-            "--rate" => options.rate = value().parse().expect("--rate takes Hz"),
+            "--rate" => options.rate = Some(value().parse().expect("--rate takes Hz")),
             "--seconds" => options.seconds = value().parse().expect("--seconds takes a number"),
             "--only" => options.only = Some(value()),
             "--peer" => {
@@ -115,13 +116,14 @@ fn itself(role: &str) -> Command {
 fn measure(name: &str, command: Command, calls: usize, codec: &str, options: &Options) {
     let media = Arc::new(Media::new(codec));
     let is_floor = name == "floor";
+    let rate = options.rate.unwrap_or(if codec == "pcmu" { 8000 } else { 48_000 });
     let mut far = if is_floor { Far::plain(media, calls) } else { Far::sip(media) };
     let mut command = command;
     command
         .env("MONIPY_BENCH_WS", far.ws())
         .env("MONIPY_BENCH_CALLS", calls.to_string())
         .env("MONIPY_BENCH_CODEC", codec)
-        .env("MONIPY_BENCH_RATE", options.rate.to_string());
+        .env("MONIPY_BENCH_RATE", rate.to_string());
     let mut running = Running::start(command);
     let pid = running.child.id();
     // A peer in an interpreter takes its time to load; what it has before the first call is not a call's.
@@ -177,7 +179,7 @@ fn measure(name: &str, command: Command, calls: usize, codec: &str, options: &Op
     println!(
         "{}",
         serde_json::json!({
-            "bench": "calls", "receiver": name, "codec": codec, "rate": options.rate, "calls": calls,
+            "bench": "calls", "receiver": name, "codec": codec, "rate": rate, "calls": calls,
             "cpu_us_per_packet": us, "cpu_ms_per_call_second": per_call_second(spent.cpu_s * 1000.0),
             "memory_kib_per_call": memory, "resident_kib_before": idle,
             "waits_per_call_second": per_call_second(spent.waits), "preemptions_per_call_second": per_call_second(spent.preemptions),
