@@ -1,8 +1,8 @@
 //! UDP sockets, and the lines of connections at them. A socket may be shared by many connections: a
 //! connectivity check says whose it is by its user name (RFC 8445 7.2.2), the answer to a check of
 //! ours by its transaction, and everything else by its address, which ICE has validated by then.
-//! One task a socket receives many datagrams in one go; when media flows and no connection is being
-//! made, it waits a few milliseconds between two goes, so that more of them come at once.
+//! One task a socket receives many datagrams in one go; when they come closely and no connection is
+//! being made, it rests a few milliseconds between two goes, so that more of them come at once.
 
 use super::front::{Arrival, Front};
 use super::rtp::Arena;
@@ -32,10 +32,8 @@ const MAX_REQUESTS: usize = 16 * 1024;
 const BUFFER: usize = 64 * 1024;
 /// Goes at the socket before other tasks get their turn.
 const GOES: usize = 16;
-/// Time between two goes when there is much to receive.
+/// Time between two goes when datagrams come more closely than that.
 const REST: Duration = Duration::from_millis(4);
-/// Datagrams in one go that are much.
-const MUCH: usize = 4;
 /// What the kernel keeps for us while we rest: packets of some thousand calls.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
@@ -319,6 +317,7 @@ thread_local! {
 
 /// Does not own the socket, which closes with its last line.
 async fn receive(state: UdpSocketState, port: Weak<Port>, closed: Arc<Notify>) {
+    let mut last = Instant::now();
     loop {
         let readable = poll_fn(|cx| match port.upgrade() {
             Some(port) => port.io.poll_recv_ready(cx).map(|ready| ready.ok().map(|()| port)),
@@ -331,7 +330,15 @@ async fn receive(state: UdpSocketState, port: Weak<Port>, closed: Arc<Notify>) {
         };
         let Some(port) = port else { return };
         let received = SCRATCH.with_borrow_mut(|scratch| drain(&state, &port, scratch));
-        let rest = received >= MUCH && port.unsettled.load(Ordering::Acquire) == 0;
+        // What was only a look whether the last go left anything says nothing.
+        if received == 0 {
+            continue;
+        }
+        let now = Instant::now();
+        // A rest may take a little longer than it was meant to.
+        let close = now.duration_since(last) < 2 * REST;
+        last = now;
+        let rest = close && port.unsettled.load(Ordering::Acquire) == 0;
         drop(port);
         if rest {
             tokio::time::sleep(REST).await;
