@@ -37,11 +37,11 @@ const MAX_ADDRESSES: usize = 8;
 pub(crate) type Resolved = HashMap<String, Vec<SocketAddr>>;
 
 /// Which end of the offer and answer this side is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     Offerer,
-    /// With the DTLS role to take.
-    Answerer(Setup),
+    /// With the DTLS role to take, and where the far side may be.
+    Answerer(Setup, Vec<SocketAddr>),
 }
 
 /// A peer connection with what belongs to it.
@@ -104,13 +104,15 @@ impl Connection {
         wire: &Arc<Wire>,
         generation: u64,
         end: End,
-        far_sides: Vec<SocketAddr>,
         signals: mpsc::UnboundedSender<Signal>,
     ) -> Result<Connection, OfferError> {
         let stack = |e: rtc::shared::error::Error| OfferError::internal(format!("the media stack: {e}"));
         let servers = stack_servers(config);
         let relayed = servers.iter().any(|s| s.urls.iter().any(|url| url.to_ascii_lowercase().starts_with("turn:")));
-        let share = if relayed || far_sides.is_empty() { Share::No } else { Share::Yes(far_sides) };
+        let share = match &end {
+            End::Answerer(_, far_sides) if !relayed && !far_sides.is_empty() => Share::Yes(far_sides.clone()),
+            _ => Share::No,
+        };
         // What comes out of a relay is wrapped: the stack unwraps it, and so it opens it, too.
         let front = Arc::new(Front::new(wire.stats.clone(), signals.clone(), Flow::new(wire.clone(), generation), !relayed));
         let cryptography = rtc::crypto::default_provider().map_err(|e| OfferError::internal(format!("no cryptography: {e}")))?;
@@ -136,7 +138,7 @@ impl Connection {
                 SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
                 SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
             ]);
-        if let End::Answerer(setup) = end {
+        if let End::Answerer(setup, _) = end {
             let role = if setup == Setup::Active { RTCDtlsRole::Client } else { RTCDtlsRole::Server };
             settings = settings.with_answering_dtls_role(role);
         }

@@ -206,8 +206,14 @@ impl Front {
         let Some(line) = line.upgrade() else { return };
         let now = Instant::now();
         while let Some(packet) = self.flow.next_to_send(now) {
-            let sealed =
-                sender.seal(self.flow.ssrc(), packet.marker, packet.payload_type, packet.sequence_number, packet.timestamp, &packet.payload);
+            let sealed = sender.seal(
+                self.flow.ssrc(),
+                packet.marker,
+                packet.payload_type,
+                packet.sequence_number,
+                packet.timestamp,
+                &packet.payload,
+            );
             if let Some(sealed) = sealed {
                 line.send(*to, sealed);
             }

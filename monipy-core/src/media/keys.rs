@@ -127,7 +127,13 @@ impl RTCCrypto for Onlooker {
     fn import_signing_key(&self, scheme: SignatureScheme, pkcs8_der: &[u8]) -> Result<Arc<dyn SigningKey>, CryptoError> {
         self.inner.crypto().import_signing_key(scheme, pkcs8_der)
     }
-    fn verify_signature(&self, scheme: SignatureScheme, public_key: PublicKey<'_>, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    fn verify_signature(
+        &self,
+        scheme: SignatureScheme,
+        public_key: PublicKey<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
         self.inner.crypto().verify_signature(scheme, public_key, message, signature)
     }
 }

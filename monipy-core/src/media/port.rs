@@ -125,13 +125,7 @@ impl Port {
         let _in_runtime = handle.enter();
         let io = tokio::net::UdpSocket::from_std(socket)?;
         let closed = Arc::new(Notify::new());
-        let port = Arc::new(Port {
-            io,
-            local,
-            routes: Mutex::default(),
-            unsettled: AtomicUsize::new(0),
-            closed: closed.clone(),
-        });
+        let port = Arc::new(Port { io, local, routes: Mutex::default(), unsettled: AtomicUsize::new(0), closed: closed.clone() });
         handle.spawn(receive(state, Arc::downgrade(&port), closed));
         Ok(port)
     }

@@ -82,8 +82,32 @@ fn derive(profile: Profile, key: &[u8], salt: &[u8], label: u8, length: usize) -
 }
 
 enum Cipher {
-    Gcm { key: LessSafeKey, salt: [u8; 12] },
-    Cm { key: aes::Aes128Enc, auth: Hmac<Sha1>, salt: [u8; 14] },
+    Gcm { key: Box<LessSafeKey>, salt: [u8; 12] },
+    Cm(Box<CounterMode>),
+}
+
+struct CounterMode {
+    key: aes::Aes128Enc,
+    auth: Hmac<Sha1>,
+    salt: [u8; 14],
+}
+
+impl CounterMode {
+    /// RFC 3711 4.1.1.
+    fn apply(&self, ssrc: u32, index: u64, data: &mut [u8]) {
+        let salt = u128::from_be_bytes(std::array::from_fn(|i| self.salt.get(i).copied().unwrap_or(0)));
+        let iv = salt ^ (u128::from(ssrc) << 64) ^ (u128::from(index) << 16);
+        let core = ctr::CtrCore::<&aes::Aes128Enc, ctr::flavors::Ctr128BE>::inner_iv_init(&self.key, &iv.to_be_bytes().into());
+        StreamCipherCoreWrapper::from_core(core).apply_keystream(data);
+    }
+
+    /// The tag over a packet and its rollover counter (RFC 3711 4.2), before it is shortened.
+    fn mac(&self, packet: &[u8], index: u64) -> Hmac<Sha1> {
+        let mut mac = self.auth.clone();
+        mac.update(packet);
+        mac.update(&((index >> 16) as u32).to_be_bytes());
+        mac
+    }
 }
 
 impl Cipher {
@@ -91,21 +115,21 @@ impl Cipher {
         let algorithm = if keys.profile == Profile::Gcm256 { &AES_256_GCM } else { &AES_128_GCM };
         Some(match keys.profile {
             Profile::Gcm128 | Profile::Gcm256 => Cipher::Gcm {
-                key: LessSafeKey::new(UnboundKey::new(algorithm, &keys.cipher).ok()?),
+                key: Box::new(LessSafeKey::new(UnboundKey::new(algorithm, &keys.cipher).ok()?)),
                 salt: keys.salt.as_slice().try_into().ok()?,
             },
-            Profile::Cm80 => Cipher::Cm {
+            Profile::Cm80 => Cipher::Cm(Box::new(CounterMode {
                 key: aes::Aes128Enc::new_from_slice(&keys.cipher).ok()?,
                 auth: <Hmac<Sha1> as KeyInit>::new_from_slice(&keys.auth).ok()?,
                 salt: keys.salt.as_slice().try_into().ok()?,
-            },
+            })),
         })
     }
 
     fn tag_length(&self) -> usize {
         match self {
             Cipher::Gcm { .. } => 16,
-            Cipher::Cm { .. } => 10,
+            Cipher::Cm(_) => 10,
         }
     }
 
@@ -123,15 +147,6 @@ impl Cipher {
         Nonce::assume_unique_for_key(nonce)
     }
 
-    /// RFC 3711 4.1.1.
-    fn apply_counter_mode(key: &aes::Aes128Enc, salt: &[u8; 14], ssrc: u32, index: u64, data: &mut [u8]) {
-        let iv = (u128::from_be_bytes(std::array::from_fn(|i| salt.get(i).copied().unwrap_or(0))))
-            ^ (u128::from(ssrc) << 64)
-            ^ (u128::from(index) << 16);
-        let core = ctr::CtrCore::<&aes::Aes128Enc, ctr::flavors::Ctr128BE>::inner_iv_init(key, &iv.to_be_bytes().into());
-        StreamCipherCoreWrapper::from_core(core).apply_keystream(data);
-    }
-
     /// Opens `packet`, whose header is `header` octets long. Returns where the payload is.
     fn open(&self, packet: &mut [u8], header: usize, ssrc: u32, index: u64) -> Option<Range<usize>> {
         match self {
@@ -140,14 +155,11 @@ impl Cipher {
                 let plain = key.open_in_place(Self::nonce(salt, ssrc, index), Aad::from(&*head), body).ok()?;
                 Some(header..header + plain.len())
             }
-            Cipher::Cm { key, auth, salt } => {
+            Cipher::Cm(counter_mode) => {
                 let end = packet.len().checked_sub(self.tag_length()).filter(|end| *end >= header)?;
                 let (protected, tag) = packet.split_at_mut_checked(end)?;
-                let mut mac = auth.clone();
-                mac.update(protected);
-                mac.update(&((index >> 16) as u32).to_be_bytes());
-                mac.verify_truncated_left(tag).ok()?;
-                Self::apply_counter_mode(key, salt, ssrc, index, protected.get_mut(header..)?);
+                counter_mode.mac(protected, index).verify_truncated_left(tag).ok()?;
+                counter_mode.apply(ssrc, index, protected.get_mut(header..)?);
                 Some(header..end)
             }
         }
@@ -161,12 +173,10 @@ impl Cipher {
                 let tag = key.seal_in_place_separate_tag(Self::nonce(salt, ssrc, index), Aad::from(&*head), body).ok()?;
                 packet.extend_from_slice(tag.as_ref());
             }
-            Cipher::Cm { key, auth, salt } => {
-                Self::apply_counter_mode(key, salt, ssrc, index, packet.get_mut(header..)?);
-                let mut mac = auth.clone();
-                mac.update(packet);
-                mac.update(&((index >> 16) as u32).to_be_bytes());
-                packet.extend_from_slice(mac.finalize().into_bytes().get(..10)?);
+            Cipher::Cm(counter_mode) => {
+                counter_mode.apply(ssrc, index, packet.get_mut(header..)?);
+                let tag = counter_mode.mac(packet, index).finalize().into_bytes();
+                packet.extend_from_slice(tag.get(..10)?);
             }
         }
         Some(())
@@ -317,7 +327,15 @@ impl SrtpSender {
     }
 
     /// The protected packet; none when it could not be made.
-    pub(crate) fn seal(&mut self, ssrc: u32, marker: bool, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn seal(
+        &mut self,
+        ssrc: u32,
+        marker: bool,
+        payload_type: u8,
+        sequence: u16,
+        timestamp: u32,
+        payload: &[u8],
+    ) -> Option<&[u8]> {
         let source = self.last.get_or_insert(Source { ssrc, highest: u64::from(sequence), seen: 0 });
         let index = source.index(sequence)?;
         // A nonce must never come twice.

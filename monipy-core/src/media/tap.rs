@@ -5,8 +5,8 @@
 
 use super::front::Front;
 use super::rtp::{RtpIn, RtpOut, WakeSender};
-use super::srtp::RtpHeader;
 use super::sdp::codecs::clock_rate;
+use super::srtp::RtpHeader;
 use super::stats::TransportStats;
 use super::transport::Negotiated;
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};

@@ -18,7 +18,6 @@ use super::transport::{
 use super::watcher::{Shared, watch_connection};
 use async_trait::async_trait;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -125,14 +124,14 @@ impl WebRtcTransport {
         if self.shared.closed.load(Ordering::Acquire) { Err(OfferError::closed()) } else { Ok(()) }
     }
 
-    async fn connect(&self, end: End, far_sides: Vec<SocketAddr>) -> Result<Arc<Connection>, OfferError> {
+    async fn connect(&self, end: End) -> Result<Arc<Connection>, OfferError> {
         let mut resolved = self.resolved.clone();
         // The sender is gone only when it has said its word, or with the runtime.
         let resolved = resolved.wait_for(Option::is_some).await.map(|r| (*r).clone()).ok().flatten().unwrap_or_default();
         let shared = &self.shared;
         let generation = shared.generations.fetch_add(1, Ordering::AcqRel) + 1;
         let (signals, inbox) = mpsc::unbounded_channel();
-        let connection = Connection::build(&shared.config, &shared.handle, resolved, &shared.wire, generation, end, far_sides, signals).await?;
+        let connection = Connection::build(&shared.config, &shared.handle, resolved, &shared.wire, generation, end, signals).await?;
         let connection = Arc::new(connection);
         shared.handle.spawn(watch_connection(Arc::downgrade(shared), Arc::downgrade(&connection), generation, inbox));
         Ok(connection)
@@ -192,7 +191,8 @@ impl MediaTransport for WebRtcTransport {
             _ => {
                 // RFC 8842 5.3: active where the choice is ours; the browser does the same.
                 let setup = if remote.setup == Setup::Active { Setup::Passive } else { Setup::Active };
-                let connection = self.connect(End::Answerer(setup), remote.candidates.iter().map(|c| c.address).collect()).await?;
+                let far_sides = remote.candidates.iter().map(|c| c.address).collect();
+                let connection = self.connect(End::Answerer(setup, far_sides)).await?;
                 let local = match connection.answer(&remote).await {
                     Ok(local) => local,
                     Err(e) => {
@@ -233,7 +233,7 @@ impl MediaTransport for WebRtcTransport {
             formats = in_use.into_iter().chain(formats).collect();
         }
         let fresh = if kind == OfferKind::Fresh || session.live.is_none() {
-            let connection = self.connect(End::Offerer, Vec::new()).await?;
+            let connection = self.connect(End::Offerer).await?;
             let local = match connection.offer().await {
                 Ok(local) => local,
                 Err(e) => {
