@@ -45,7 +45,7 @@ pub struct RtpOut {
 /// Where the payloads of received packets lie: many to an allocation, which is used again once all
 /// of them are gone.
 #[derive(Debug, Default)]
-pub(crate) struct Arena {
+pub struct Arena {
     chunk: BytesMut,
 }
 
@@ -53,7 +53,9 @@ impl Arena {
     /// Octets to an allocation.
     const CHUNK: usize = 16 * 1024;
 
-    pub(crate) fn copy(&mut self, payload: &[u8]) -> Bytes {
+    /// A payload of its own.
+    #[must_use]
+    pub fn copy(&mut self, payload: &[u8]) -> Bytes {
         if self.chunk.capacity() - self.chunk.len() < payload.len() {
             self.chunk.reserve(Self::CHUNK.max(payload.len()));
         }

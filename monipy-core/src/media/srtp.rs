@@ -15,11 +15,11 @@ const MAX_SOURCES: usize = 64;
 /// Packets that may be late, in sequence numbers (RFC 3711 3.3.2).
 const WINDOW: u64 = 128;
 /// Octets that protection adds at most.
-pub(crate) const OVERHEAD: usize = 16;
+const OVERHEAD: usize = 16;
 
 /// How packets are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
+pub enum Profile {
     /// AEAD_AES_128_GCM (RFC 7714).
     Gcm128,
     /// AEAD_AES_256_GCM (RFC 7714).
@@ -29,25 +29,37 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    pub(crate) fn key_length(self) -> usize {
+    /// Octets of a master key.
+    #[must_use]
+    pub fn key_length(self) -> usize {
         if self == Profile::Gcm256 { 32 } else { 16 }
     }
-    pub(crate) fn salt_length(self) -> usize {
+    /// Octets of a master salt.
+    #[must_use]
+    pub fn salt_length(self) -> usize {
         if self == Profile::Cm80 { 14 } else { 12 }
     }
 }
 
 /// The keys of one direction's SRTP, derived from the master key and salt (RFC 3711 4.3).
 #[derive(Clone)]
-pub(crate) struct SessionKeys {
+pub struct SessionKeys {
     pub(crate) profile: Profile,
     pub(crate) cipher: Zeroizing<Vec<u8>>,
     auth: Zeroizing<Vec<u8>>,
     salt: Zeroizing<Vec<u8>>,
 }
 
+impl std::fmt::Debug for SessionKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionKeys").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
 impl SessionKeys {
-    pub(crate) fn derive(profile: Profile, key: &[u8], salt: &[u8]) -> Option<SessionKeys> {
+    /// From a master key and salt of the profile's lengths; none for others.
+    #[must_use]
+    pub fn derive(profile: Profile, key: &[u8], salt: &[u8]) -> Option<SessionKeys> {
         let make = |label: u8, length: usize| derive(profile, key, salt, label, length);
         Some(SessionKeys {
             profile,
@@ -185,18 +197,25 @@ impl Cipher {
 
 /// The fields of an RTP header (RFC 3550 5.1) and its length, extensions and all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RtpHeader {
-    pub(crate) marker: bool,
-    pub(crate) payload_type: u8,
-    pub(crate) sequence: u16,
-    pub(crate) timestamp: u32,
-    pub(crate) ssrc: u32,
+pub struct RtpHeader {
+    /// Marker bit.
+    pub marker: bool,
+    /// Payload type, 0 to 127.
+    pub payload_type: u8,
+    /// Sequence number.
+    pub sequence: u16,
+    /// Timestamp.
+    pub timestamp: u32,
+    /// Synchronisation source.
+    pub ssrc: u32,
     padded: bool,
     length: usize,
 }
 
 impl RtpHeader {
-    pub(crate) fn parse(packet: &[u8]) -> Option<RtpHeader> {
+    /// The header of a packet; none when it is malformed.
+    #[must_use]
+    pub fn parse(packet: &[u8]) -> Option<RtpHeader> {
         let [first, second, s0, s1, t0, t1, t2, t3, x0, x1, x2, x3] = *packet.first_chunk::<12>()?;
         if first >> 6 != 2 {
             return None;
@@ -272,20 +291,28 @@ impl Source {
 }
 
 /// Unprotects what arrives.
-pub(crate) struct SrtpReceiver {
+pub struct SrtpReceiver {
     cipher: Cipher,
     /// The one that was heard last comes first.
     sources: Vec<Source>,
 }
 
+impl std::fmt::Debug for SrtpReceiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SrtpReceiver").finish_non_exhaustive()
+    }
+}
+
 impl SrtpReceiver {
-    pub(crate) fn new(keys: &SessionKeys) -> Option<SrtpReceiver> {
+    /// None for keys that do not fit.
+    #[must_use]
+    pub fn new(keys: &SessionKeys) -> Option<SrtpReceiver> {
         Some(SrtpReceiver { cipher: Cipher::new(keys)?, sources: Vec::new() })
     }
 
     /// Unprotects a packet in place. Returns its header and where its payload is, without padding;
     /// none when it is malformed, a replay, or not from the far side.
-    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Option<(RtpHeader, Range<usize>)> {
+    pub fn open(&mut self, packet: &mut [u8]) -> Option<(RtpHeader, Range<usize>)> {
         let header = RtpHeader::parse(packet)?;
         let at = self.sources.iter().position(|s| s.ssrc == header.ssrc);
         let mut source = match at.and_then(|at| self.sources.get(at)) {
@@ -315,27 +342,27 @@ impl SrtpReceiver {
 }
 
 /// Protects what is sent under one SSRC.
-pub(crate) struct SrtpSender {
+pub struct SrtpSender {
     cipher: Cipher,
     last: Option<Source>,
     packet: Vec<u8>,
 }
 
+impl std::fmt::Debug for SrtpSender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SrtpSender").finish_non_exhaustive()
+    }
+}
+
 impl SrtpSender {
-    pub(crate) fn new(keys: &SessionKeys) -> Option<SrtpSender> {
+    /// None for keys that do not fit.
+    #[must_use]
+    pub fn new(keys: &SessionKeys) -> Option<SrtpSender> {
         Some(SrtpSender { cipher: Cipher::new(keys)?, last: None, packet: Vec::new() })
     }
 
     /// The protected packet; none when it could not be made.
-    pub(crate) fn seal(
-        &mut self,
-        ssrc: u32,
-        marker: bool,
-        payload_type: u8,
-        sequence: u16,
-        timestamp: u32,
-        payload: &[u8],
-    ) -> Option<&[u8]> {
+    pub fn seal(&mut self, ssrc: u32, marker: bool, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Option<&[u8]> {
         let source = self.last.get_or_insert(Source { ssrc, highest: u64::from(sequence), seen: 0 });
         let index = source.index(sequence)?;
         // A nonce must never come twice.

@@ -117,7 +117,7 @@ fn measure(name: &str, command: Command, calls: usize, codec: &str, options: &Op
     let media = Arc::new(Media::new(codec));
     let is_floor = name == "floor";
     let rate = options.rate.unwrap_or(if codec == "pcmu" { 8000 } else { 48_000 });
-    let mut far = if is_floor { Far::plain(media, calls) } else { Far::sip(media) };
+    let mut far = if is_floor { Far::plain(media, calls) } else { Far::sip(media, true) };
     let mut command = command;
     command
         .env("MONIPY_BENCH_WS", far.ws())
@@ -189,13 +189,56 @@ fn measure(name: &str, command: Command, calls: usize, codec: &str, options: &Op
     );
 }
 
+/// What registered supervisors cost: until they are, in memory, and while nothing happens.
+fn registrations(count: usize, options: &Options) {
+    let far = Far::sip(Arc::new(Media::new("pcmu")), false);
+    let mut command = itself("register");
+    command.env("MONIPY_BENCH_WS", far.ws()).env("MONIPY_BENCH_CALLS", count.to_string());
+    let mut running = Running::start(command);
+    let pid = running.child.id();
+    if running.line(Duration::from_secs(10), |l| (l == "ready").then_some(())).is_none() {
+        return println!("registrations: not ready");
+    }
+    let (idle, before) = (figures::resident_kib(pid), Cost::of(pid));
+    running.say("go");
+    if running.line(Duration::from_secs(60), |l| (l == "up").then_some(())).is_none() {
+        return println!("registrations: {count} did not register");
+    }
+    let spent = Cost::of(pid).since(&before);
+    std::thread::sleep(Duration::from_secs(1));
+    let settled = Cost::of(pid);
+    std::thread::sleep(Duration::from_secs(options.seconds));
+    let idling = Cost::of(pid).since(&settled);
+    running.say("stop");
+    let last: serde_json::Value =
+        running.line(Duration::from_secs(20), |l| l.starts_with('{').then(|| serde_json::from_str(l).ok()).flatten()).unwrap_or_default();
+    let took_ms = last["took_ms"].as_f64().unwrap_or(f64::NAN);
+    let cpu_ms = spent.cpu_s * 1000.0 / count as f64;
+    let memory = (idling.resident_kib - idle) / count as f64;
+    let idle_ms = idling.cpu_s * 1000.0 / options.seconds as f64;
+    println!(
+        "{count} registrations over ws: {took_ms:.0} ms, {cpu_ms:.2} ms of CPU each, {memory:.1} KiB each, idle {idle_ms:.2} ms of CPU a second in all"
+    );
+    println!(
+        "{}",
+        serde_json::json!({
+            "bench": "registrations", "count": count, "took_ms": took_ms, "cpu_ms_each": cpu_ms,
+            "memory_kib_each": memory, "idle_cpu_ms_per_second": idle_ms, "threads": settled.threads,
+        })
+    );
+}
+
 fn main() {
     match std::env::var("MONIPY_BENCH_ROLE").as_deref() {
         Ok("floor") => return floor::run(),
         Ok("monipy") => return receiver::run(),
+        Ok("register") => return receiver::register(),
         _ => {}
     }
     let options = options();
+    if options.only.as_deref().is_none_or(|only| only == "registrations") {
+        registrations(1000, &options);
+    }
     for codec in &options.codecs {
         for &calls in &options.calls {
             for own in ["floor", "monipy"] {

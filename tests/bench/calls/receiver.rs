@@ -123,3 +123,38 @@ pub(crate) fn run() {
     // Nothing is to be tidied up: the process ends here.
     std::process::exit(0);
 }
+
+/// Registers as many supervisors as calls are asked for, and stays so.
+pub(crate) fn register() {
+    let text = |name: &str| std::env::var(name).unwrap_or_default();
+    let count = text("MONIPY_BENCH_CALLS").parse::<usize>().unwrap_or(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    println!("ready");
+    let (mut supervisors, mut took_ms) = (Vec::new(), 0.0);
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        match line.as_str() {
+            "go" => {
+                let start = unix_ms();
+                let pending: Vec<_> = (0..count)
+                    .map(|n| {
+                        let config =
+                            Config { server: text("MONIPY_BENCH_WS"), autoplay: false, ice_servers: Vec::new(), ..Config::default() };
+                        let supervisor = Supervisor::new(config).expect("a configuration");
+                        let login = supervisor.login(&format!("s{n}"), "secret");
+                        (supervisor, login)
+                    })
+                    .collect();
+                for (supervisor, login) in pending {
+                    runtime.block_on(login).expect("login");
+                    supervisors.push(supervisor);
+                }
+                took_ms = unix_ms() - start;
+                println!("up");
+            }
+            "stop" => break,
+            _ => {}
+        }
+    }
+    println!("{}", serde_json::json!({ "took_ms": took_ms }));
+    std::process::exit(0);
+}

@@ -91,8 +91,8 @@ pub(crate) struct Far {
 }
 
 impl Far {
-    /// A server at loopback.
-    pub(crate) fn sip(media: Arc<Media>) -> Far {
+    /// A server at loopback that takes registrations, and invites who registers if it is to.
+    pub(crate) fn sip(media: Arc<Media>, invites: bool) -> Far {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a listener");
         let ws = format!("ws://{}", listener.local_addr().expect("its address"));
@@ -102,7 +102,7 @@ impl Far {
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(user(stream, of_server.clone(), for_calls.clone(), pace.clone()));
+                tokio::spawn(user(stream, of_server.clone(), for_calls.clone(), invites.then(|| pace.clone())));
             }
         });
         let (of_pump, for_pump) = (shared.clone(), media.clone());
@@ -214,7 +214,7 @@ fn respond(request: &str, status: &str, more: &str) -> String {
 }
 
 /// One connection: registers, is invited, and hears until it is gone.
-async fn user(stream: TcpStream, shared: Arc<Shared>, media: Arc<Media>, pace: Arc<tokio::sync::Mutex<()>>) {
+async fn user(stream: TcpStream, shared: Arc<Shared>, media: Arc<Media>, pace: Option<Arc<tokio::sync::Mutex<()>>>) {
     // What the handshake asks of a callback's type.
     #[allow(clippy::result_large_err)]
     let sip = |_: &Request, mut response: Response| {
@@ -232,7 +232,7 @@ async fn user(stream: TcpStream, shared: Arc<Shared>, media: Arc<Media>, pace: A
         let answers = if text.starts_with("REGISTER ") {
             let contact = header(&text, "Contact").to_owned();
             let mut answers = vec![respond(&text, "200 OK", &format!("Contact: {contact};expires=600\r\n"))];
-            if call.is_none() {
+            if let (None, Some(pace)) = (&call, &pace) {
                 let _turn = pace.lock().await;
                 tokio::time::sleep(PACE).await;
                 let config =
