@@ -24,9 +24,9 @@ PACKETS = 400
 # codec, rate: allocations a packet, and instructions a packet of the debug build (some 15 % above
 # what was measured: compilers differ a little from one release to the next).
 BOUNDS = {
-    ("opus", 48000): (0.05, 1_000_000),
-    ("opus", 16000): (0.05, 1_000_000),
-    ("pcmu", 8000): (0.05, 1_000_000),
+    ("opus", 48000): (0.05, 375_000),
+    ("opus", 16000): (0.05, 196_000),
+    ("pcmu", 8000): (0.05, 24_000),
 }
 
 
