@@ -33,7 +33,7 @@ def response(request, status, user, body=""):
 async def hear(user, track):
     while True:
         frame = await track.recv()
-        if user not in first and frame.to_ndarray().any():
+        if user not in first and any(bytes(frame.planes[0])):
             first[user] = time.time() * 1000
             state["silent"] -= 1
             if state["silent"] == 0:
