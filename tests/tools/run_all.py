@@ -52,6 +52,7 @@ STAGES = [
     ("faces", "tests/behaviour/run.sh", []),
     ("page", "examples/contact-center/tests/page/check.sh", ["chromium", "npm"]),
     ("readme", "python3 tests/tools/readme.py", ["pkg-config"]),
+    ("cost", "python3 tests/tools/packet_cost.py", ["valgrind"]),
     ("fuzz", "python3 tests/tools/fuzz.py --seconds 20", []),
     # Needs root; says so and ends well without.
     ("faults", "python3 tests/faults/run.py", ["ip"]),

@@ -75,6 +75,8 @@ struct Callbacks {
     heard: Framer,
     /// What `fill_audio` gave and was not sent yet; whether it gave anything.
     filled: VecDeque<i16>,
+    /// What of it is sent with this tick.
+    now: Vec<i16>,
     resampler: Resampler,
 }
 
@@ -269,6 +271,7 @@ impl CallAudio {
                     io,
                     heard: Framer::new(self.config.sample_rate, self.config.frame_ms),
                     filled: VecDeque::new(),
+                    now: Vec::new(),
                     resampler: Resampler::new(self.config.sample_rate, self.config.sample_rate),
                 });
             }
@@ -343,7 +346,6 @@ impl CallAudio {
 
     /// 10 ms of this side, and every 20 ms a packet.
     fn speak(&mut self, out: &mut Vec<OutboundRtp>) {
-        let mut filled = Vec::new();
         if let Some(callbacks) = &mut self.callbacks {
             let ten = self.config.sample_rate as usize / 100;
             if callbacks.filled.len() < ten {
@@ -355,7 +357,8 @@ impl CallAudio {
                     callbacks.filled.extend(&self.scratch);
                 }
             }
-            filled.extend(callbacks.filled.drain(..ten.min(callbacks.filled.len())));
+            callbacks.now.clear();
+            callbacks.now.extend(callbacks.filled.drain(..ten.min(callbacks.filled.len())));
         }
         self.scratch.clear();
         if let Some(capture) = &mut self.capture {
@@ -366,16 +369,10 @@ impl CallAudio {
                 self.scratch.clear();
             }
         }
-        let mut others: Vec<(&[i16], &mut Resampler)> = Vec::new();
-        if self.config.mode != AudioMode::None {
-            if let Some(callbacks) = &mut self.callbacks {
-                others.push((&filled, &mut callbacks.resampler));
-            }
-            if let Some(capture) = &mut self.capture {
-                others.push((&self.scratch, &mut capture.resampler));
-            }
-        }
-        self.sender.collect(&mut others);
+        let speaks = self.config.mode != AudioMode::None;
+        let given = self.callbacks.as_mut().filter(|_| speaks).map(|c| (c.now.as_slice(), &mut c.resampler));
+        let captured = self.capture.as_mut().filter(|_| speaks).map(|c| (self.scratch.as_slice(), &mut c.resampler));
+        self.sender.collect(&mut [given, captured]);
         let (sent, rate) = self.sender.collected();
         self.sides.retain_mut(|sides| sides.speak(sent, rate));
         self.sender.send(out, &mut self.sent_keys);

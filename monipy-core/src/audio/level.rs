@@ -7,8 +7,12 @@ pub const SILENCE_DBFS: f32 = -127.0;
 /// RMS level of samples, dBFS; -127 for silence or nothing.
 #[must_use]
 pub fn dbfs(pcm: &[i16]) -> f32 {
-    let sum: f64 = pcm.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
-    mean_square_dbfs(sum, pcm.len() as u64)
+    mean_square_dbfs(squares(pcm) as f64, pcm.len() as u64)
+}
+
+/// Sum of squares, exact.
+fn squares(pcm: &[i16]) -> u64 {
+    pcm.iter().map(|&s| u64::from(i32::from(s).wrapping_mul(i32::from(s)) as u32)).fold(0, u64::wrapping_add)
 }
 
 fn mean_square_dbfs(sum: f64, samples: u64) -> f32 {
@@ -38,10 +42,11 @@ impl LevelMeter {
         }
         self.frames += 1;
         let slot = &mut self.slots[self.slot];
-        for &sample in pcm {
-            slot.0 += f64::from(sample) * f64::from(sample);
-            slot.2 = slot.2.max(sample.unsigned_abs());
-            self.clipped += u64::from(sample == i16::MAX || sample == i16::MIN);
+        let peak = pcm.iter().fold(0, |peak, sample| sample.unsigned_abs().max(peak));
+        slot.0 += squares(pcm) as f64;
+        slot.2 = slot.2.max(peak);
+        if peak >= i16::MAX.unsigned_abs() {
+            self.clipped += pcm.iter().filter(|&&s| s == i16::MAX || s == i16::MIN).count() as u64;
         }
         slot.1 += pcm.len() as u64;
     }

@@ -9,13 +9,18 @@ const CUTOFF: f64 = 0.925;
 /// Shape of the window: side lobes some 100 dB down.
 const BETA: f64 = 10.0;
 
+/// Products that are added up side by side, so that the compiler can use vector instructions.
+const LANES: usize = 8;
+
 /// Converts one stream from one rate to another. 10 ms in give exactly 10 ms out.
 #[derive(Debug, Clone)]
 pub struct Resampler {
     from: u32,
     to: u32,
-    /// One filter for each position of an output sample between two input samples.
-    phases: Vec<Vec<f32>>,
+    /// One filter for each position of an output sample between two input samples, one after the other.
+    phases: Vec<[f32; LANES]>,
+    /// Lanes of one filter.
+    lanes: usize,
     /// Input samples per output sample are `down / up`.
     down: usize,
     up: usize,
@@ -32,12 +37,14 @@ impl Resampler {
         let common = gcd(from.max(1), to.max(1));
         let (up, down) = ((to.max(1) / common) as usize, (from.max(1) / common) as usize);
         let mut phases = Vec::new();
-        let mut past = 0;
+        let (mut past, mut lanes) = (0, 0);
         if up != down {
             // Designed at `up` times the input rate; its cut-off is that of the lower rate.
             let half = CROSSINGS * up.max(down);
             let taps = (2 * half).div_ceil(up) + 1;
-            past = taps - 1;
+            // Filled up with zeros at the past's side: the future is not there yet.
+            lanes = taps.div_ceil(LANES);
+            past = lanes * LANES - 1;
             for phase in 0..up {
                 let mut filter: Vec<f32> = (0..taps)
                     .map(|tap| {
@@ -48,10 +55,11 @@ impl Resampler {
                     .collect();
                 let sum: f32 = filter.iter().sum();
                 filter.iter_mut().for_each(|c| *c /= sum);
-                phases.push(filter);
+                filter.splice(..0, std::iter::repeat_n(0.0, lanes * LANES - taps));
+                phases.extend_from_slice(filter.as_chunks().0);
             }
         }
-        Resampler { from, to, phases, down, up, input: vec![0.0; past], position: 0 }
+        Resampler { from, to, phases, lanes, down, up, input: vec![0.0; past], position: 0 }
     }
 
     /// Hz in.
@@ -79,12 +87,12 @@ impl Resampler {
             return;
         }
         self.input.extend(pcm.iter().map(|&s| f32::from(s)));
-        let taps = self.phases[0].len();
         loop {
             let (first, phase) = (self.position / self.up, self.position % self.up);
-            let Some(window) = self.input.get(first..first + taps) else { break };
-            let sum = dot(window, &self.phases[phase]);
-            out.push(sum.round().clamp(-32_768.0, 32_767.0) as i16);
+            let Some(window) = self.input.get(first..first + self.lanes * LANES) else { break };
+            let sum = dot(window.as_chunks().0, &self.phases[phase * self.lanes..][..self.lanes]);
+            // To the nearest, halves away from zero; the conversion stops at the ends of the range.
+            out.push((sum + 0.5_f32.copysign(sum)) as i16);
             self.position += self.down;
         }
         let used = (self.position / self.up).min(self.input.len());
@@ -93,17 +101,16 @@ impl Resampler {
     }
 }
 
-/// Sum of products in eight lanes, so that the compiler can use vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for i in 0..8 {
-            lanes[i] += x[i] * y[i];
+/// Sum of products.
+#[inline]
+fn dot(a: &[[f32; LANES]], b: &[[f32; LANES]]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    for (x, y) in a.iter().zip(b) {
+        for i in 0..LANES {
+            sums[i] += x[i] * y[i];
         }
     }
-    rest + lanes.iter().sum::<f32>()
+    sums.iter().sum()
 }
 
 /// Windowed sinc at distance `at` from its centre; `period` design steps per sample of the lower rate.

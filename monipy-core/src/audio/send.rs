@@ -137,8 +137,8 @@ impl SendPath {
     }
 
     /// Collects 10 ms: the writers, and `others` (10 ms each, with their rates and resamplers).
-    pub(crate) fn collect(&mut self, others: &mut [(&[i16], &mut Resampler)]) {
-        let extra_rate = others.iter().map(|(_, r)| r.from_rate()).max().unwrap_or(0);
+    pub(crate) fn collect(&mut self, others: &mut [Option<(&[i16], &mut Resampler)>]) {
+        let extra_rate = others.iter().flatten().map(|(_, r)| r.from_rate()).max().unwrap_or(0);
         let rate = self.mixing_rate(extra_rate);
         if rate != self.rate {
             self.rate = rate;
@@ -182,7 +182,7 @@ impl SendPath {
             any = true;
             true
         });
-        for (pcm, resampler) in others {
+        for (pcm, resampler) in others.iter_mut().flatten() {
             if pcm.is_empty() {
                 continue;
             }

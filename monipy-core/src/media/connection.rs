@@ -1,8 +1,12 @@
 //! One peer connection of the stack: ICE, DTLS and SRTP between two fixed ends. It is shown
 //! canonical descriptions and asked for its own end; codecs and directions are none of its business.
 
+use super::flow::Flow;
+use super::front::{Front, Signal};
 use super::guard::SrtpLayout;
-use super::runtime::{Front, GuardedRuntime, Signal};
+use super::keys::Onlooker;
+use super::port::Share;
+use super::runtime::GuardedRuntime;
 use super::sdp::remote::{RemoteDescription, Setup};
 use super::sdp::write::{self, LocalEnd};
 use super::tap::{Tap, Wire};
@@ -33,11 +37,11 @@ const MAX_ADDRESSES: usize = 8;
 pub(crate) type Resolved = HashMap<String, Vec<SocketAddr>>;
 
 /// Which end of the offer and answer this side is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     Offerer,
-    /// With the DTLS role to take.
-    Answerer(Setup),
+    /// With the DTLS role to take, and where the far side may be.
+    Answerer(Setup, Vec<SocketAddr>),
 }
 
 /// A peer connection with what belongs to it.
@@ -103,18 +107,28 @@ impl Connection {
         signals: mpsc::UnboundedSender<Signal>,
     ) -> Result<Connection, OfferError> {
         let stack = |e: rtc::shared::error::Error| OfferError::internal(format!("the media stack: {e}"));
-        let front = Arc::new(Front::new(wire.stats.clone(), signals.clone()));
-        let runtime = Arc::new(GuardedRuntime { handle: handle.clone(), front: front.clone(), resolved });
+        let servers = stack_servers(config);
+        let relayed = servers.iter().any(|s| s.urls.iter().any(|url| url.to_ascii_lowercase().starts_with("turn:")));
+        let share = match &end {
+            End::Answerer(_, far_sides) if !relayed && !far_sides.is_empty() => Share::Yes(far_sides.clone()),
+            _ => Share::No,
+        };
+        // What comes out of a relay is wrapped: the stack unwraps it, and so it opens it, too.
+        let front = Arc::new(Front::new(wire.stats.clone(), signals.clone(), Flow::new(wire.clone(), generation), !relayed));
+        let cryptography = rtc::crypto::default_provider().map_err(|e| OfferError::internal(format!("no cryptography: {e}")))?;
+        let cryptography = Arc::new(Onlooker::new(cryptography, front.clone()));
+        let runtime = Arc::new(GuardedRuntime { handle: handle.clone(), front: front.clone(), share, resolved });
         let (gathered_tx, gathered) = watch::channel(false);
 
         let mut codecs = MediaEngine::default();
         codecs.register_codec(stack_codec(), RtpCodecKind::Audio).map_err(stack)?;
         let mut settings = SettingEngineBuilder::new()
+            .with_crypto_provider(cryptography)
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             // A far side may begin its checks seconds after its answer: go on for as long as we wait.
             // Consent is lost after 5 s without an answer and gone for good 25 s later (RFC 7675).
             .with_ice_timeouts(Some(Duration::from_secs(5)), Some(Duration::from_secs(25)), Some(Duration::from_secs(2)))
-            .with_ice_connection_attempts(Some(Duration::from_millis(100)), Some(240))
+            .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(480))
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
@@ -124,13 +138,13 @@ impl Connection {
                 SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
                 SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
             ]);
-        if let End::Answerer(setup) = end {
+        if let End::Answerer(setup, _) = end {
             let role = if setup == Setup::Active { RTCDtlsRole::Client } else { RTCDtlsRole::Server };
             settings = settings.with_answering_dtls_role(role);
         }
-        let tap = Tap::new(wire.clone(), front.clone(), generation);
+        let tap = Tap::new(front.clone());
         let pc = PeerConnectionBuilder::new()
-            .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(stack_servers(config)).build())
+            .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(servers).build())
             .with_media_engine(codecs)
             .with_setting_engine(settings.build())
             // Beyond the stack's own slots: nearest to the application.
@@ -214,7 +228,19 @@ impl Connection {
         let _ = tokio::time::timeout(self.gather_timeout, gathered.wait_for(|done| *done)).await;
         let description = self.pc.local_description().await;
         let end = description.as_ref().and_then(|d| write::local_end(&d.sdp));
-        end.ok_or_else(|| OfferError::internal("the media stack made no usable description"))
+        let mut end = end.ok_or_else(|| OfferError::internal("the media stack made no usable description"))?;
+        // From here on the far side's checks find us; where they do is not where the stack believes.
+        let addresses = self.front.announce(&end.ice_ufrag);
+        let true_one = |address: &mut SocketAddr| {
+            if let Some((_, local)) = addresses.iter().find(|(believed, _)| believed == address) {
+                *address = *local;
+            }
+        };
+        for candidate in &mut end.candidates {
+            true_one(&mut candidate.address);
+            candidate.related.iter_mut().for_each(true_one);
+        }
+        Ok(end)
     }
 
     /// How the packets of this connection are protected, once DTLS is done.

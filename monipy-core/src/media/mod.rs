@@ -8,18 +8,26 @@
 //! - `open`: how the engine makes a transport.
 //! - `webrtc_stack`: the trait with the `webrtc` crate; `connection` is one peer connection of it,
 //!   `watcher` turns its signals into events.
-//! - `tap`: where packets leave and enter the stack; `rtcp`: the reports.
-//! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at;
-//!   `runtime`: the sockets that ask it, and the stack's tasks and timers.
+//! - `tap`: where RTCP, and relayed media, leave and enter the stack; `rtcp`: the reports.
+//! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at.
+//! - `port`: UDP sockets, shared by connections; `front`: what a connection's sockets share; `flow`:
+//!   media between them and the queues, past the stack; `srtp`: its protection; `keys`: where its
+//!   keys come from.
+//! - `runtime`: what the stack takes for sockets, tasks and timers.
 
 mod connection;
+mod flow;
+mod front;
 pub mod guard;
+mod keys;
 mod open;
+mod port;
 mod rtcp;
 mod rtp;
 mod runtime;
 pub mod sdp;
 mod shapes;
+pub mod srtp;
 mod stats;
 mod tap;
 mod transport;
@@ -27,7 +35,7 @@ mod watcher;
 mod webrtc_stack;
 
 pub use open::{check_offer, open};
-pub use rtp::{RtpIn, RtpOut, RtpReceiver, RtpSender};
+pub use rtp::{Arena, RtpIn, RtpOut, RtpReceiver, RtpSender};
 pub use stats::{RtcpFigures, SenderReport, TransportCounters, TransportStats};
 pub use transport::{
     AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,

@@ -1,7 +1,7 @@
 //! The two queues between the network's task and a media worker: RTP packets in and out. Both are
 //! bounded and lock-free; a full queue drops the newest packet and counts it, and nobody waits.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +40,28 @@ pub struct RtpOut {
     pub timestamp: u32,
     /// Payload.
     pub payload: Bytes,
+}
+
+/// Where the payloads of received packets lie: many to an allocation, which is used again once all
+/// of them are gone.
+#[derive(Debug, Default)]
+pub struct Arena {
+    chunk: BytesMut,
+}
+
+impl Arena {
+    /// Octets to an allocation.
+    const CHUNK: usize = 16 * 1024;
+
+    /// A payload of its own.
+    #[must_use]
+    pub fn copy(&mut self, payload: &[u8]) -> Bytes {
+        if self.chunk.capacity() - self.chunk.len() < payload.len() {
+            self.chunk.reserve(Self::CHUNK.max(payload.len()));
+        }
+        self.chunk.extend_from_slice(payload);
+        self.chunk.split().freeze()
+    }
 }
 
 /// The network's side of the sending queue.

@@ -1,11 +1,12 @@
 //! Where packets leave and enter the stack: an interceptor at the application's end of its chain.
-//! Received RTP goes from here straight into the media worker's queue (no track, no second task),
-//! whatever its SSRC; RTP to send comes from the worker's queue. RTCP ends and begins here, too.
+//! RTCP ends and begins here. Received RTP goes from here straight into the media worker's queue (no
+//! track, no second task), whatever its SSRC, and RTP to send comes from the worker's queue, where
+//! they do not take our own way past the stack.
 
-use super::rtcp::RtcpSession;
+use super::front::Front;
 use super::rtp::{RtpIn, RtpOut, WakeSender};
-use super::runtime::Front;
 use super::sdp::codecs::clock_rate;
+use super::srtp::RtpHeader;
 use super::stats::TransportStats;
 use super::transport::Negotiated;
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -22,8 +23,8 @@ pub(crate) struct Wire {
     /// Our synchronisation source, the same for the whole call.
     pub(crate) ssrc: u32,
     pub(crate) cname: String,
-    // Only the current connection's task takes these two locks: nobody waits for them, except in the
-    // moment when a fresh connection takes over.
+    // Only the current connection takes these two locks: nobody waits for them, except in the moment
+    // when a fresh connection takes over.
     received: Mutex<rtrb::Producer<RtpIn>>,
     to_send: Mutex<rtrb::Consumer<RtpOut>>,
     receive_dropped: Arc<AtomicU64>,
@@ -97,8 +98,31 @@ impl Wire {
         *self.front.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn clock(&self, payload_type: u8) -> u32 {
+    /// Ticks a second of a payload type; 0 for one that was not agreed on.
+    pub(crate) fn clock(&self, payload_type: u8) -> u32 {
         self.clocks.get(usize::from(payload_type)).map_or(0, |c| u32::from(c.load(Ordering::Relaxed)) * 1000)
+    }
+
+    /// Whether the agreed direction lets the far side be heard.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.receiving.load(Ordering::Acquire)
+    }
+
+    /// Hands a packet to the media worker; false, and counted, when its queue is full.
+    pub(crate) fn push(&self, packet: RtpIn) -> bool {
+        let pushed = self.received.lock().unwrap_or_else(PoisonError::into_inner).push(packet).is_ok();
+        if !pushed {
+            self.receive_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        pushed
+    }
+
+    /// The next packet to send, if `generation` is the connection that sends.
+    pub(crate) fn pop(&self, generation: u64) -> Option<RtpOut> {
+        if !self.is_current(generation) {
+            return None;
+        }
+        self.to_send.lock().unwrap_or_else(PoisonError::into_inner).pop().ok()
     }
 }
 
@@ -108,7 +132,7 @@ impl WakeSender for Wire {
     }
     fn wake(&self) {
         if let Some(front) = self.front.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            front.nudge();
+            front.send_queued();
         }
     }
 }
@@ -119,68 +143,26 @@ impl fmt::Debug for Wire {
     }
 }
 
-/// The interceptor of one connection.
+/// The interceptor of one connection. Media comes and goes here only where it may be relayed
+/// (TURN); everywhere else it takes our own way, past the stack.
 pub(crate) struct Tap {
-    wire: Arc<Wire>,
     front: Arc<Front>,
-    generation: u64,
-    rtcp: RtcpSession,
-    /// Clock rate of the codec that is being sent, for RTCP.
-    clock: u32,
 }
 
 impl Tap {
-    pub(crate) fn new(wire: Arc<Wire>, front: Arc<Front>, generation: u64) -> Self {
-        let rtcp = RtcpSession::new(wire.ssrc, wire.cname.clone(), Instant::now());
-        Tap { wire, front, generation, rtcp, clock: 48_000 }
+    pub(crate) fn new(front: Arc<Front>) -> Self {
+        Tap { front }
     }
 
     fn on_rtp(&mut self, packet: rtc::rtp::Packet, now: Instant) {
-        let header = packet.header;
-        let clock = self.wire.clock(header.payload_type);
-        let stats = &self.wire.stats;
-        if clock == 0 {
-            stats.wrong_payload_type.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        if self.rtcp.on_received(header.ssrc, header.sequence_number, header.timestamp, clock, now) {
+        let (header, payload) = (RtpHeader::from(&packet.header), packet.payload);
+        if self.front.flow.received(&header, now, payload.len(), || payload.clone()) {
             self.front.guard().authenticated(header.ssrc);
-        }
-        // On hold nothing is heard; late packets are no exception.
-        if !self.wire.receiving.load(Ordering::Acquire) {
-            return;
-        }
-        let octets = packet.payload.len() as u64;
-        let received = RtpIn {
-            arrival: now,
-            payload_type: header.payload_type,
-            marker: header.marker,
-            sequence_number: header.sequence_number,
-            timestamp: header.timestamp,
-            ssrc: header.ssrc,
-            payload: packet.payload,
-        };
-        if self.wire.received.lock().unwrap_or_else(PoisonError::into_inner).push(received).is_ok() {
-            stats.packets_received.fetch_add(1, Ordering::Relaxed);
-            stats.octets_received.fetch_add(octets, Ordering::Relaxed);
-        } else {
-            self.wire.receive_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn next_rtp(&mut self, now: Instant) -> Option<Packet> {
-        if !self.wire.is_current(self.generation) {
-            return None;
-        }
-        let next = self.wire.to_send.lock().unwrap_or_else(PoisonError::into_inner).pop().ok()?;
-        let octets = next.payload.len();
-        if let clock @ 1.. = self.wire.clock(next.payload_type) {
-            self.clock = clock;
-        }
-        self.rtcp.on_sent(next.timestamp, self.clock, octets, now);
-        let stats = &self.wire.stats;
-        stats.packets_sent.fetch_add(1, Ordering::Relaxed);
-        stats.octets_sent.fetch_add(octets as u64, Ordering::Relaxed);
+        let next = self.front.next_for_stack(now)?;
         Some(Packet::Rtp(rtc::rtp::Packet {
             header: rtc::rtp::Header {
                 version: 2,
@@ -188,7 +170,7 @@ impl Tap {
                 payload_type: next.payload_type,
                 sequence_number: next.sequence_number,
                 timestamp: next.timestamp,
-                ssrc: self.wire.ssrc,
+                ssrc: self.front.flow.ssrc(),
                 ..rtc::rtp::Header::default()
             },
             payload: next.payload,
@@ -206,7 +188,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
         match message.message.packet {
             Packet::Rtp(packet) => self.on_rtp(packet, message.now),
-            Packet::Rtcp(packets) => self.rtcp.on_rtcp(&packets, self.clock, message.now, &self.wire.stats),
+            Packet::Rtcp(packets) => {
+                let flow = &self.front.flow;
+                flow.rtcp().on_rtcp(&packets, flow.clock(), message.now, flow.stats());
+            }
             _ => {}
         }
         Ok(())
@@ -223,7 +208,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
 
     fn poll_write(&mut self) -> Option<TaggedPacket> {
         let now = Instant::now();
-        let packet = self.next_rtp(now).or_else(|| self.rtcp.poll(now).map(Packet::Rtcp))?;
+        let packet = self.next_rtp(now).or_else(|| self.front.flow.rtcp().poll(now).map(Packet::Rtcp))?;
         Some(TaggedPacket { now, transport: Default::default(), message: packet.into() })
     }
 
@@ -241,7 +226,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        Some(self.rtcp.due())
+        Some(self.front.flow.rtcp().due())
     }
 
     fn close(&mut self) -> Result<(), Error> {

@@ -40,8 +40,8 @@ impl Default for MediaConfig {
             local_address: None,
             gather_timeout: Duration::from_millis(1000),
             codec_order: CodecOrder::Local,
-            receive_queue: 256,
-            send_queue: 128,
+            receive_queue: 128,
+            send_queue: 32,
         }
     }
 }

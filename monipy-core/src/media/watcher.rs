@@ -2,8 +2,8 @@
 //! stack's signals into events, as long as its connection is the current one.
 
 use super::connection::Connection;
+use super::front::Signal;
 use super::guard::SrtpLayout;
-use super::runtime::Signal;
 use super::sdp::write::Origin;
 use super::tap::Wire;
 use super::transport::{MediaConfig, MediaEvent, Negotiated};

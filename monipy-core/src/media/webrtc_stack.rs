@@ -191,7 +191,8 @@ impl MediaTransport for WebRtcTransport {
             _ => {
                 // RFC 8842 5.3: active where the choice is ours; the browser does the same.
                 let setup = if remote.setup == Setup::Active { Setup::Passive } else { Setup::Active };
-                let connection = self.connect(End::Answerer(setup)).await?;
+                let far_sides = remote.candidates.iter().map(|c| c.address).collect();
+                let connection = self.connect(End::Answerer(setup, far_sides)).await?;
                 let local = match connection.answer(&remote).await {
                     Ok(local) => local,
                     Err(e) => {

@@ -39,14 +39,12 @@ pub(super) fn payload_has_fec(payload: &[u8]) -> bool {
 pub(super) struct PureOpusDecoder {
     inner: OpusDecoder,
     sample_rate: u32,
-    /// Scratch of 120 ms, the longest packet there is.
-    pcm: Vec<i16>,
 }
 
 impl PureOpusDecoder {
     pub(super) fn new(sample_rate: u32) -> Option<Self> {
         let inner = OpusDecoder::new(i32::try_from(sample_rate).ok()?, 1).ok()?;
-        Some(PureOpusDecoder { inner, sample_rate, pcm: vec![0; (sample_rate as usize / 1000) * 120] })
+        Some(PureOpusDecoder { inner, sample_rate })
     }
 }
 
@@ -60,17 +58,8 @@ impl Decoder for PureOpusDecoder {
     }
 
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool {
-        if self.duration(payload).is_none() {
-            return false;
-        }
-        let room = self.pcm.len();
-        match self.inner.decode_s16(payload, room, &mut self.pcm) {
-            Ok(n) if n > 0 => {
-                out.extend(self.pcm.iter().take(n));
-                true
-            }
-            _ => false,
-        }
+        let Some(samples) = self.duration(payload) else { return false };
+        append(out, samples, |room| self.inner.decode_s16(payload, samples, room).is_ok_and(|n| n == samples))
     }
 
     fn has_fec(&self, payload: &[u8]) -> bool {
@@ -78,16 +67,10 @@ impl Decoder for PureOpusDecoder {
     }
 
     fn decode_fec(&mut self, payload: &[u8], samples: usize, out: &mut Vec<i16>) -> bool {
-        if self.duration(payload).is_none() || samples == 0 || samples > self.pcm.len() {
+        if self.duration(payload).is_none() || samples == 0 || samples > self.sample_rate as usize * 120 / 1000 {
             return false;
         }
-        match self.inner.decode_fec_s16(payload, samples, &mut self.pcm) {
-            Ok(n) if n == samples => {
-                out.extend(self.pcm.iter().take(n));
-                true
-            }
-            _ => false,
-        }
+        append(out, samples, |room| self.inner.decode_fec_s16(payload, samples, room).is_ok_and(|n| n == samples))
     }
 
     fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) {
@@ -95,19 +78,25 @@ impl Decoder for PureOpusDecoder {
         let most = (self.sample_rate / 50) as usize;
         while left > 0 {
             let ask = left.min(most);
-            match self.inner.decode_s16(&[], ask, &mut self.pcm) {
-                Ok(n) if n > 0 => {
-                    out.extend(self.pcm.iter().take(n.min(left)));
-                    left -= n.min(left);
-                }
+            if !append(out, ask, |room| self.inner.decode_s16(&[], ask, room).is_ok_and(|n| n == ask)) {
                 // Before the first packet, or a length that the codec does not have.
-                _ => {
-                    out.extend(std::iter::repeat_n(0, left));
-                    left = 0;
-                }
+                out.extend(std::iter::repeat_n(0, left));
+                return;
             }
+            left -= ask;
         }
     }
+}
+
+/// Lets `fill` make samples at the end of `out`; when it fails, nothing is appended.
+fn append(out: &mut Vec<i16>, samples: usize, fill: impl FnOnce(&mut [i16]) -> bool) -> bool {
+    let before = out.len();
+    out.resize(before + samples, 0);
+    let filled = out.get_mut(before..).is_some_and(fill);
+    if !filled {
+        out.truncate(before);
+    }
+    filled
 }
 
 /// `opus-pure`'s encoder, set for speech.

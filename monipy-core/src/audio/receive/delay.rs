@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(super) struct DelayEstimator {
     transits: VecDeque<f32>,
-    scratch: Vec<f32>,
+    /// The same in ascending order.
+    sorted: Vec<f32>,
     /// Subtracted from transits so that f32 has digits to spare.
     origin: f64,
     quantile: f32,
@@ -29,8 +30,8 @@ impl DelayEstimator {
     /// `min_ms` and `max_ms` bound the delay beyond the fastest packet of the window.
     pub(super) fn new(min_ms: u32, max_ms: u32, quantile: f32, bulk_share: f32, window: usize) -> Self {
         DelayEstimator {
-            transits: VecDeque::with_capacity(window),
-            scratch: Vec::with_capacity(window),
+            transits: VecDeque::new(),
+            sorted: Vec::new(),
             origin: 0.0,
             quantile,
             bulk_share,
@@ -45,6 +46,7 @@ impl DelayEstimator {
     /// Forgets everything: another stream, or another media clock.
     pub(super) fn reset(&mut self) {
         self.transits.clear();
+        self.sorted.clear();
     }
 
     /// Takes the relative transit of a packet that came.
@@ -52,28 +54,32 @@ impl DelayEstimator {
         if self.transits.is_empty() {
             self.origin = transit_ms;
         }
-        if self.transits.len() >= self.window {
-            self.transits.pop_front();
+        if self.transits.len() >= self.window
+            && let Some(oldest) = self.transits.pop_front()
+        {
+            self.sorted.remove(self.place(oldest).min(self.sorted.len() - 1));
         }
-        self.transits.push_back((transit_ms - self.origin) as f32);
+        let transit = (transit_ms - self.origin) as f32;
+        self.transits.push_back(transit);
+        self.sorted.insert(self.place(transit), transit);
         self.estimate();
     }
 
+    /// Where a transit is in the order, or belongs.
+    fn place(&self, transit: f32) -> usize {
+        self.sorted.partition_point(|other| other.total_cmp(&transit).is_lt())
+    }
+
     fn estimate(&mut self) {
-        self.scratch.clear();
-        self.scratch.extend(&self.transits);
-        let n = self.scratch.len();
+        let n = self.sorted.len();
         if n == 0 {
             return;
         }
-        let least = self.scratch.iter().copied().fold(f32::MAX, f32::min);
-        let rank = ((self.quantile * n as f32).ceil() as usize).clamp(1, n) - 1;
-        let (_, high, _) = self.scratch.select_nth_unstable_by(rank, f32::total_cmp);
-        let high = *high;
+        let least = self.sorted[0];
+        let high = self.sorted[((self.quantile * n as f32).ceil() as usize).clamp(1, n) - 1];
         // How late packets are as a rule: where all of them are, single figures of the window say
         // less, and more is kept in hand than where a few are.
-        let (_, median, _) = self.scratch.select_nth_unstable_by(n / 2, f32::total_cmp);
-        let bulk = *median - least;
+        let bulk = self.sorted[n / 2] - least;
         let spread = (high - least + self.bulk_share * bulk).clamp(self.min_ms, self.max_ms);
         self.base = self.origin + f64::from(least);
         self.line = self.base + f64::from(spread);

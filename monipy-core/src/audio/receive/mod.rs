@@ -214,7 +214,12 @@ impl Receiver {
         // The rate may have changed while samples were made.
         let need = (self.rate as usize / 100).min(self.out.len());
         pcm.clear();
-        pcm.extend(self.out.drain(..need));
+        // In two pieces at most: much quicker than sample by sample.
+        let (front, back) = self.out.as_slices();
+        let of_front = need.min(front.len());
+        pcm.extend_from_slice(&front[..of_front]);
+        pcm.extend_from_slice(&back[..need - of_front]);
+        self.out.drain(..need);
         let mut left = need;
         let mut concealed = false;
         while left > 0 {

@@ -8,9 +8,9 @@ use crate::media::transport::{AudioFormat, MediaDirection};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Candidates of the far side that the stack sees: it checks every pair each 100 ms, and a description
+/// Candidates of the far side that the stack sees: it checks every pair each 50 ms, and a description
 /// must not make us flood third parties (RFC 8445 19.5.1).
-pub(crate) const STACK_CANDIDATES: usize = 20;
+pub(crate) const STACK_CANDIDATES: usize = 10;
 
 /// Our end of a connection, as the stack says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
