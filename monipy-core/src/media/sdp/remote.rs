@@ -30,10 +30,10 @@ impl Setup {
     }
 }
 
-/// A certificate fingerprint (RFC 8122 5) with a hash that is good enough: SHA-256, -384 or -512.
+/// A certificate fingerprint (RFC 8122 5) with the hash that can be checked: SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// `sha-256`, `sha-384` or `sha-512`.
+    /// `sha-256`: the only one that the stack can check.
     pub hash: &'static str,
     /// Pairs of hexadecimal digits in upper case with colons between.
     pub value: String,
@@ -258,7 +258,9 @@ fn ptime(media: &MediaSection) -> u32 {
 }
 
 fn strongest_fingerprint(session: &Session, media: &MediaSection, tagged: Option<&MediaSection>) -> Result<Fingerprint, &'static str> {
-    const HASHES: [(&str, usize); 3] = [("sha-512", 64), ("sha-384", 48), ("sha-256", 32)];
+    // The strongest that the stack can compute comes first (RFC 8122 5.1). It can compute no other:
+    // against a SHA-512 fingerprint it would find every certificate wrong.
+    const HASHES: [(&str, usize); 1] = [("sha-256", 32)];
     let levels = [Some(&media.attributes), tagged.map(|t| &t.attributes), Some(&session.attributes)];
     let Some(listed) = levels.into_iter().flatten().find(|a| a.has("fingerprint")) else {
         return Err("no certificate fingerprint (RFC 8827)");
@@ -276,7 +278,7 @@ fn strongest_fingerprint(session: &Session, media: &MediaSection, tagged: Option
             }
         }
     }
-    Err("no certificate fingerprint with SHA-256 or better (RFC 8122)")
+    Err("no certificate fingerprint with SHA-256 (RFC 8122), the one that can be checked here")
 }
 
 fn hex_octets(value: &str, octets: usize) -> bool {
