@@ -115,7 +115,7 @@ impl Call {
     pub fn audio_writer(&self, sample_rate: u32) -> Result<AudioWriter> {
         self.supervisor.audio_writer(self.id, sample_rate)
     }
-    /// Records it to a stereo WAV file. See [`Supervisor::record`].
+    /// Records it to a WAV or an Ogg Opus file. See [`Supervisor::record`].
     ///
     /// # Errors
     /// 1002 when the call is over, 1003 for a rate that is not offered or a file that cannot be

@@ -24,5 +24,5 @@ pub use call::{Call, CallId, CallInfo, CallState};
 pub use config::{AudioMode, Codec, Config, IceServer};
 pub use error::{Error, Reply, Result};
 pub use event::{Detail, Direction, Event, EventKind, IncomingCall, Stats, Whom};
-pub use recording::Recording;
+pub use recording::{Pause, Recording};
 pub use supervisor::{EventStream, Pending, Supervisor};

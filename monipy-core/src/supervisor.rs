@@ -228,16 +228,20 @@ impl Supervisor {
         self.sound(call)?.control.add_writer(sample_rate)
     }
 
-    /// Records a call to a WAV file of 16-bit samples at `sample_rate`: what is heard on the left, what
-    /// is sent on the right. Begins now, with sound from `callStream` on, and ends with the call or
-    /// with [`Recording::stop`]. An existing file is replaced.
+    /// Records a call. Begins now, with sound from `callStream` on, and ends with the call or with
+    /// [`Recording::stop`]. An existing file is replaced. A crash or a full disk costs the last
+    /// second at most, and never the call. The name decides what is written:
+    ///
+    /// - `.opus`, `.ogg` or `.oga`: Ogg Opus, mono, what is heard, straight from the packets
+    ///   (other codecs are put into Opus); `sample_rate` means nothing then;
+    /// - any other: WAV of 16-bit samples at `sample_rate`, what is heard on the left, what is sent
+    ///   on the right.
     ///
     /// # Errors
     /// 1002 when there is no such call, 1003 for a rate that is not offered or a file that cannot
     /// be written.
     pub fn record(&self, call: CallId, path: impl AsRef<Path>, sample_rate: u32) -> Result<Recording> {
-        let sides = self.sound(call)?.control.add_sides(sample_rate)?;
-        Recording::start(&self.inner.runtime, sides, path.as_ref(), sample_rate)
+        Recording::start(&self.inner.runtime, &self.sound(call)?.control, path.as_ref(), sample_rate)
     }
 
     fn sound(&self, call: CallId) -> Result<CallSound> {

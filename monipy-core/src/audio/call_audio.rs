@@ -1,7 +1,7 @@
 //! The sound of one call, owned by the media worker that ticks it.
 
 use super::control::{AudioEvent, CallAudioControl, CaptureSource, Command, ControlShared, PlaybackSink};
-use super::io::{AudioFrame, AudioIo, FrameRef, StreamSender};
+use super::io::{AudioFrame, AudioIo, FrameRef, HeardPacket, StreamSender};
 use super::level::{LevelMeter, SILENCE_DBFS};
 use super::mos::{self, Interval};
 use super::receive::{PacketKind, ReceiveStats, Receiver, Tuning};
@@ -104,6 +104,7 @@ pub struct CallAudio {
     sender: SendPath,
     taps: Vec<(StreamSender, Framer)>,
     sides: Vec<Sides>,
+    packets: Vec<StreamSender<HeardPacket>>,
     callbacks: Option<Callbacks>,
     playback: Option<Playback>,
     capture: Option<Capture>,
@@ -147,6 +148,7 @@ impl CallAudio {
             sender,
             taps: Vec::new(),
             sides: Vec::new(),
+            packets: Vec::new(),
             callbacks: None,
             playback: None,
             capture: None,
@@ -192,9 +194,27 @@ impl CallAudio {
                 let key = self.key_receiver.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, clock);
                 self.tell_key(key);
             }
-            PacketKind::Audio(codec) => self.heard_codec = codec,
+            PacketKind::Audio(codec) => {
+                self.heard_codec = codec;
+                if self.receiving {
+                    self.hand_on(codec, &packet);
+                }
+            }
         }
         self.receiver.push(packet, kind);
+    }
+
+    /// Gives a packet to the recordings that take packets.
+    fn hand_on(&mut self, codec: Codec, packet: &RtpPacket) {
+        self.packets.retain(|sender| {
+            sender.send(HeardPacket {
+                codec,
+                sequence_number: packet.sequence_number,
+                timestamp: packet.timestamp,
+                ssrc: packet.ssrc,
+                payload: packet.payload.clone(),
+            })
+        });
     }
 
     fn tell_key(&mut self, key: Option<Key>) {
@@ -249,6 +269,7 @@ impl CallAudio {
         match command {
             Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
             Command::Sides { sender, sample_rate } => self.sides.push(Sides::new(sender, sample_rate)),
+            Command::Packets(sender) => self.packets.push(sender),
             Command::Writer(source) => self.sender.add_writer(source),
             Command::Mute(muted) => self.sender.set_muted(muted),
             Command::Dtmf { digits, duration_ms, gap_ms } => {

@@ -2,7 +2,9 @@
 //! a push or a swap and never longer, so that a tick does not wait; figures are read from a copy.
 
 use super::call_audio::CodecMap;
-use super::io::{AudioIo, AudioStream, AudioWriter, StreamSender, WriterSource, audio_stream, audio_writer};
+use super::io::{
+    AudioIo, AudioStream, AudioWriter, HeardPacket, PacketStream, StreamSender, WriterSource, audio_stream, audio_writer, packet_stream,
+};
 use super::sides;
 use crate::call::CallId;
 use crate::error::{Error, Result};
@@ -59,6 +61,7 @@ pub enum AudioEvent {
 pub(crate) enum Command {
     Tap { sender: StreamSender, sample_rate: u32, frame_ms: u32 },
     Sides { sender: StreamSender, sample_rate: u32 },
+    Packets(StreamSender<HeardPacket>),
     Writer(WriterSource),
     Mute(bool),
     Dtmf { digits: Vec<char>, duration_ms: u32, gap_ms: u32 },
@@ -165,6 +168,17 @@ impl CallAudioControl {
         self.check_open()?;
         let (sender, stream) = audio_stream(sides::FRAME_MS);
         self.give(Command::Sides { sender, sample_rate });
+        Ok(stream)
+    }
+
+    /// The packets of what is heard, as they come, from now on.
+    ///
+    /// # Errors
+    /// 1002 when the call is over.
+    pub(crate) fn add_packets(&self) -> Result<PacketStream> {
+        self.check_open()?;
+        let (sender, stream) = packet_stream();
+        self.give(Command::Packets(sender));
         Ok(stream)
     }
 

@@ -28,6 +28,7 @@ pub mod wav;
 pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
+pub(crate) use io::{HeardPacket, PacketStream};
 #[cfg(test)]
-pub(crate) use io::{StreamSender, audio_stream};
+pub(crate) use io::{StreamSender, audio_stream, packet_stream};
 pub use rtp::{OutboundRtp, RtpPacket};
