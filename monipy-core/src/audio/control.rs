@@ -6,9 +6,11 @@ use super::io::{
     AudioIo, AudioStream, AudioWriter, HeardPacket, PacketStream, StreamSender, WriterSource, audio_stream, audio_writer, packet_stream,
 };
 use super::sides;
+use super::voice::VoiceProcessing;
 use crate::call::CallId;
 use crate::error::{Error, Result};
 use crate::event::Stats;
+use crate::quality::{Moment, Warning};
 use crate::vocabulary::code;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,7 +34,7 @@ pub trait CaptureSource: Send {
 }
 
 /// Something a call's sound has to tell the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum AudioEvent {
     /// The far side pressed a key (RFC 4733): once per key, when its end is known.
@@ -56,6 +58,8 @@ pub enum AudioEvent {
     },
     /// Packets come again after [`AudioEvent::NoPackets`].
     PacketsAgain,
+    /// The quality became bad, or good again.
+    Warning(Warning),
 }
 
 pub(crate) enum Command {
@@ -69,6 +73,7 @@ pub(crate) enum Command {
     Codecs(CodecMap),
     Io(Option<Arc<dyn AudioIo>>),
     Device { playback: Option<Box<dyn PlaybackSink>>, capture: Option<Box<dyn CaptureSource>> },
+    Voice(VoiceProcessing),
     RoundTrip(Duration),
 }
 
@@ -78,6 +83,8 @@ pub(crate) struct ControlShared {
     pending: AtomicBool,
     closed: AtomicBool,
     stats: Mutex<Stats>,
+    /// The last whole second, and its number; 0 before the first.
+    moment: Mutex<(u64, Moment)>,
     /// Samples other than zero that went into an encoder.
     pub(crate) sounding_samples_sent: AtomicU64,
 }
@@ -92,6 +99,11 @@ impl ControlShared {
 
     pub(crate) fn publish(&self, stats: Stats) {
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+
+    pub(crate) fn publish_moment(&self, moment: Moment) {
+        let mut last = self.moment.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (last.0 + 1, moment);
     }
 
     pub(crate) fn close(&self) {
@@ -122,6 +134,7 @@ impl CallAudioControl {
             pending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             stats: Mutex::new(Stats { level_dbfs: -127.0, sent_level_dbfs: -127.0, ..Stats::default() }),
+            moment: Mutex::default(),
             sounding_samples_sent: AtomicU64::new(0),
         });
         (CallAudioControl { call, shared: shared.clone() }, shared)
@@ -234,6 +247,11 @@ impl CallAudioControl {
         self.give(Command::Device { playback, capture });
     }
 
+    /// What is done to the microphone's sound; nothing at first.
+    pub fn set_voice_processing(&self, wanted: VoiceProcessing) {
+        self.give(Command::Voice(wanted));
+    }
+
     /// The round-trip time that RTCP reports gave, for the statistics and the MOS.
     pub fn set_round_trip(&self, round_trip: Duration) {
         self.give(Command::RoundTrip(round_trip));
@@ -243,6 +261,11 @@ impl CallAudioControl {
     #[must_use]
     pub fn stats(&self) -> Stats {
         *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last whole second, and its number from 1 on; 0 before the first.
+    pub(crate) fn moment(&self) -> (u64, Moment) {
+        *self.shared.moment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Samples other than zero that were handed to an encoder since the call began. Stands still

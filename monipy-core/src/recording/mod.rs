@@ -9,9 +9,10 @@ mod wave;
 
 use crate::audio::{AudioStream, CallAudioControl, PacketStream};
 use crate::error::{Error, Result};
+use crate::quality::{self, Moment};
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -24,6 +25,9 @@ struct Progress {
     /// How it ended; an error by its kind and its words, since it is told to all who ask.
     ended: Option<std::result::Result<(), (io::ErrorKind, String)>>,
 }
+
+/// Seconds that a report goes back: six hours.
+const MOST_MOMENTS: usize = 6 * 3600;
 
 /// A stretch of a recording that was left out on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,12 @@ pub struct Pause {
 pub struct Recording {
     progress: watch::Receiver<Progress>,
     orders: Arc<Orders>,
+    path: PathBuf,
+    /// The call's seconds since the recording began; the oldest go after [`MOST_MOMENTS`].
+    moments: Moments,
 }
+
+type Moments = Arc<Mutex<Vec<Moment>>>;
 
 /// What the handle asks of its task.
 #[derive(Debug, Default)]
@@ -62,26 +71,41 @@ impl Recording {
         } else {
             Recording::of_sides(runtime, control.add_sides(sample_rate)?, path, sample_rate)
         }
+        .map(|recording| {
+            runtime.spawn(gather(control.clone(), recording.moments.clone(), recording.progress.clone(), recording.orders.clone()));
+            recording
+        })
+    }
+
+    /// Writes a page of HTML about what was recorded so far: levels, delay, loss, quality and a
+    /// timeline of warnings and pauses. For a report of the whole call, when it is done.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn report(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
+        std::fs::write(path, quality::report(&format!("Call in {name}"), &moments, &self.pauses()))
     }
 
     fn of_sides(runtime: &Handle, sides: AudioStream, path: &Path, sample_rate: u32) -> Result<Recording> {
         let file = wave::Wave::create(path, sample_rate).map_err(|e| unwritable(path, &e))?;
-        Ok(Recording::spawn(runtime, |tell, orders| wave::record(file, sides, tell, orders)))
+        Ok(Recording::spawn(runtime, path, |tell, orders| wave::record(file, sides, tell, orders)))
     }
 
     fn of_packets(runtime: &Handle, heard: PacketStream, path: &Path) -> Result<Recording> {
         let file = packets::Packets::create(path).map_err(|e| unwritable(path, &e))?;
-        Ok(Recording::spawn(runtime, |tell, orders| packets::record(file, heard, tell, orders)))
+        Ok(Recording::spawn(runtime, path, |tell, orders| packets::record(file, heard, tell, orders)))
     }
 
-    fn spawn<F>(runtime: &Handle, task: impl FnOnce(Tell, Arc<Orders>) -> F) -> Recording
+    fn spawn<F>(runtime: &Handle, path: &Path, task: impl FnOnce(Tell, Arc<Orders>) -> F) -> Recording
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (tell, progress) = watch::channel(Progress::default());
         let orders = Arc::new(Orders::default());
         runtime.spawn(task(tell, orders.clone()));
-        Recording { progress, orders }
+        Recording { progress, orders, path: path.to_owned(), moments: Arc::default() }
     }
 
     /// Ends the recording; [`Recording::done`] tells when the file is whole.
@@ -132,6 +156,32 @@ impl Recording {
         match end.ended {
             Some(Err((kind, words))) => Err(io::Error::new(kind, words)),
             _ => Ok(self.recorded()),
+        }
+    }
+}
+
+/// Gathers the call's seconds while it is recorded.
+async fn gather(control: CallAudioControl, moments: Moments, mut progress: watch::Receiver<Progress>, orders: Arc<Orders>) {
+    let (mut last, _) = control.moment();
+    // Twice a second, so that none is missed; each has a number, so that none is taken twice.
+    let mut pace = tokio::time::interval(Duration::from_millis(450));
+    loop {
+        tokio::select! {
+            ended = progress.wait_for(|p| p.ended.is_some()) => {
+                drop(ended);
+                return;
+            }
+            _ = pace.tick() => {}
+        }
+        let (number, mut moment) = control.moment();
+        if number != last {
+            last = number;
+            moment.paused = orders.paused.load(Ordering::Acquire);
+            let mut moments = moments.lock().unwrap_or_else(PoisonError::into_inner);
+            if moments.len() >= MOST_MOMENTS {
+                moments.remove(0);
+            }
+            moments.push(moment);
         }
     }
 }
