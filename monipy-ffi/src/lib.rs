@@ -30,6 +30,7 @@ pub mod generated_config;
 pub mod library;
 pub mod logging;
 pub mod stats;
+pub mod sound;
 pub mod status;
 pub mod supervisor;
 pub mod types;
