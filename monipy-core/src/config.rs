@@ -125,9 +125,6 @@ pub struct Config {
     pub event_queue: u32,
     /// Pace of `stats` events, ms; 0 for none, else at least 200. Default: 0.
     pub stats_interval_ms: u32,
-    /// Play ringback and busy tones of outgoing calls on the speaker (audio mode `device`), which is
-    /// opened for them before the call is answered. Default: false.
-    pub comfort_tones: bool,
     /// What is done to the microphone's sound: `echo`, `noise`, `gain` with commas between, or
     /// `none`. Default: all three.
     pub voice_processing: String,
@@ -166,7 +163,6 @@ impl Default for Config {
             user_agent: "PIOPIYJS".into(),
             event_queue: 1024,
             stats_interval_ms: 0,
-            comfort_tones: false,
             voice_processing: "echo,noise,gain".into(),
             local_address: None,
         }

@@ -391,15 +391,7 @@ pub const CONFIG: &[ConfigSpec] = &[
         false,
         "pace of `stats` events; 0 for none, else at least 200",
     ),
-    cfg(
-        "comfort_tones",
-        "comfortTones",
-        FieldType::Boolean,
-        "false",
-        "",
-        false,
-        "play ringback and busy tones of outgoing calls on the speaker, which is opened for them before the call is answered",
-    ),
+    cfg("local_address", "localAddress", FieldType::Text, "every interface", "", false, "IP address that media sockets bind to"),
     cfg(
         "voice_processing",
         "voiceProcessing",
@@ -409,7 +401,6 @@ pub const CONFIG: &[ConfigSpec] = &[
         false,
         "what is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing",
     ),
-    cfg("local_address", "localAddress", FieldType::Text, "every interface", "", false, "IP address that media sockets bind to"),
 ];
 
 #[cfg(test)]
