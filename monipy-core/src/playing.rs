@@ -207,7 +207,9 @@ mod tests {
             out.clear();
             call.tick(at, &mut out);
             at += Duration::from_millis(10);
-            out.iter().for_each(|p| drop(decoder.decode(&p.payload, &mut pcm)));
+            for packet in &out {
+                assert!(decoder.decode(&packet.payload, &mut pcm));
+            }
             // The task that reads the file gets its turn; the file's end ends the loop.
             tokio::select! {
                 biased;

@@ -2,10 +2,10 @@
 //! NULL handle finds nothing and is never followed.
 
 use crate::audio::Lines;
-use crate::sound::Sounds;
 use crate::dispatch::{self, Task};
 use crate::gate::{self, Gate, Place};
 use crate::guard::{Fail, Outcome, lock, own_process};
+use crate::sound::Sounds;
 use crate::status;
 use crate::supervisor::{Callbacks, Pull};
 use crate::types::monipy_supervisor;

@@ -32,7 +32,11 @@ impl Recording {
     fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
         entry(py, || {
             let recording = self.recording.get();
-            if paused { recording.pause() } else { recording.resume() }
+            if paused {
+                recording.pause()
+            } else {
+                recording.resume()
+            }
             Ok(())
         })
     }

@@ -185,15 +185,25 @@ mod backend {
         callbacks: AtomicU32,
     }
 
-    /// An open card. Fields are dropped in their order: the card before its context.
+    /// An open card.
     pub(crate) struct Stream {
-        device: Box<MaybeUninit<ffi::ma_device>>,
-        shared: Box<Shared>,
+        /// `None` once it is being closed.
+        open: Option<OpenCard>,
         card: Device,
         /// The number of callbacks at the last look, and looks without one.
         seen: Mutex<(u32, u32)>,
+    }
+
+    /// What the sound library holds of a card. Fields are dropped in their order, after the card
+    /// itself: first what its callbacks see, then its context.
+    struct OpenCard {
+        device: Box<MaybeUninit<ffi::ma_device>>,
+        shared: Box<Shared>,
         _context: Context,
     }
+
+    // SAFETY: miniaudio's devices and contexts may be used and closed on any thread, one at a time.
+    unsafe impl Send for OpenCard {}
 
     impl Stream {
         /// Opens a card and starts it; without a name the default one.
@@ -238,9 +248,11 @@ mod backend {
                 return Err(Failure(format!("the {} could not be opened", word(way))));
             }
             let card = found.map_or_else(|| named(&mut device, kind, way), |(card, _)| card);
-            let mut stream = Stream { device, shared, card, seen: Mutex::new((0, 0)), _context: context };
+            let mut open = OpenCard { device, shared, _context: context };
             // SAFETY: an initialised device.
-            if unsafe { ffi::ma_device_start(stream.device.as_mut_ptr()) } != SUCCESS {
+            let started = unsafe { ffi::ma_device_start(open.device.as_mut_ptr()) } == SUCCESS;
+            let stream = Stream { open: Some(open), card, seen: Mutex::new((0, 0)) };
+            if !started {
                 return Err(Failure(format!("the {} {:?} does not start", word(way), stream.card.name)));
             }
             Ok(stream)
@@ -257,14 +269,27 @@ mod backend {
         /// Whether samples still move. To be asked every few hundred milliseconds.
         pub(crate) fn is_running(&self) -> bool {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = self.shared.callbacks.load(Ordering::Relaxed);
+            let Some(OpenCard { shared, .. }) = &self.open else { return false };
+            let now = shared.callbacks.load(Ordering::Relaxed);
             *seen = if now == seen.0 { (now, seen.1 + 1) } else { (now, 0) };
-            // Some cards take a second to begin.
-            !self.shared.stopped.load(Ordering::Acquire) && seen.1 < 6
+            // Some cards take seconds to begin.
+            let patience = if now == 0 { 20 } else { 6 };
+            !shared.stopped.load(Ordering::Acquire) && seen.1 < patience
         }
     }
 
     impl Drop for Stream {
+        /// Closes the card on a thread of its own: where a sound server died, the library waits for
+        /// it for ever, and nobody else has to.
+        fn drop(&mut self) {
+            if let Some(open) = self.open.take() {
+                // Without a thread it is closed here.
+                let _ = std::thread::Builder::new().name("monipy-device-close".into()).spawn(move || drop(open));
+            }
+        }
+    }
+
+    impl Drop for OpenCard {
         fn drop(&mut self) {
             // SAFETY: it was initialised; afterwards no callback runs, so that `shared` can go.
             unsafe { ffi::ma_device_uninit(self.device.as_mut_ptr()) };
@@ -318,7 +343,12 @@ mod backend {
     unsafe extern "C" fn notice(notification: *const ffi::ma_device_notification) {
         // SAFETY: as above.
         let (kind, shared) = unsafe { ((*notification).type_, &*(*(*notification).pDevice).pUserData.cast::<Shared>()) };
-        if kind == ffi::ma_device_notification_type_ma_device_notification_type_stopped {
+        // Moved by the system, since its card went: whoever chose a card wants to be told, and back.
+        let gone = [
+            ffi::ma_device_notification_type_ma_device_notification_type_stopped,
+            ffi::ma_device_notification_type_ma_device_notification_type_rerouted,
+        ];
+        if gone.contains(&kind) {
             shared.stopped.store(true, Ordering::Release);
         }
     }

@@ -149,6 +149,13 @@ impl SpeakerEnd {
         if self.filling && waiting < TARGET.max(pcm.len()) {
             return pcm.fill(0);
         }
+        // What waits beyond any lump is delay and nothing else: cards take a second to begin.
+        let most = TARGET + pcm.len();
+        if waiting > most + TARGET * 2 {
+            for _ in most..waiting {
+                let _ = self.consumer.pop();
+            }
+        }
         let (_, rest) = self.consumer.pop_partial_slice(pcm);
         self.filling = !rest.is_empty();
         rest.fill(0);
@@ -227,6 +234,19 @@ mod tests {
             let expected = (i as f32 * 481.0 / 479.0 * 0.05).sin() * 10_000.0;
             assert!((f32::from(*sample) - expected).abs() < 30.0, "sample {i}");
         }
+    }
+
+    #[test]
+    fn what_waited_for_a_card_to_begin_is_not_played_late() {
+        let (mut feeder, mut end) = to_card();
+        // A second in which the card takes nothing.
+        for tick in 0..100 {
+            feeder.push(&sine(tick * 480, 480));
+        }
+        assert!(feeder.level() > 8000);
+        let mut pcm = [0; 480];
+        end.fill(&mut pcm);
+        assert_eq!(feeder.level(), TARGET);
     }
 
     #[test]

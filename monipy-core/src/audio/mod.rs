@@ -36,7 +36,7 @@ pub(crate) use io::{HeardPacket, PacketStream};
 pub(crate) fn test_call(codec: crate::Codec) -> (CallAudio, CallAudioControl) {
     CallAudio::new(CallAudioConfig {
         call: crate::CallId(1),
-        codecs: CodecMap { receive: vec![(111, codec)], send: Some((111, codec)), telephone_event: None },
+        codecs: CodecMap { receive: vec![(111, codec)], send: Some((111, codec)), ..CodecMap::default() },
         mode: crate::AudioMode::Application,
         sample_rate: 48_000,
         frame_ms: 20,
@@ -49,5 +49,5 @@ pub(crate) fn test_call(codec: crate::Codec) -> (CallAudio, CallAudioControl) {
 
 #[cfg(test)]
 pub(crate) use io::{StreamSender, audio_stream, packet_stream};
-pub use voice::{VoiceProcessing, VoiceProcessor};
 pub use rtp::{OutboundRtp, RtpPacket};
+pub use voice::{VoiceProcessing, VoiceProcessor};

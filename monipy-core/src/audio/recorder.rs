@@ -90,16 +90,7 @@ impl<W: Write> OggOpusRecorder<W> {
     /// What the writer says.
     pub fn new(sink: W) -> io::Result<Self> {
         let writer = Some(link(sink, 1, None)?);
-        Ok(OggOpusRecorder {
-            writer,
-            links: 1,
-            frames: 0,
-            since_flush: 0,
-            waiting: BTreeMap::new(),
-            last: None,
-            written: None,
-            toc: 0x08,
-        })
+        Ok(OggOpusRecorder { writer, links: 1, frames: 0, since_flush: 0, waiting: BTreeMap::new(), last: None, written: None, toc: 0x08 })
     }
 
     /// What is in the file so far, ms.

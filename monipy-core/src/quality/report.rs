@@ -40,13 +40,7 @@ pub fn report(title: &str, moments: &[Moment], pauses: &[Pause]) -> String {
             lines: &[("heard", "a", of(&|m| m.stats.level_dbfs)), ("sent", "b", of(&|m| m.stats.sent_level_dbfs))],
         },
         Chart { title: "Delay", unit: "ms", low: 0.0, high: delay_high, lines: &[("playout delay", "a", delay), ("jitter", "b", jitter)] },
-        Chart {
-            title: "Loss",
-            unit: "%",
-            low: 0.0,
-            high: loss_high,
-            lines: &[("lost", "b", loss), ("invented", "c", concealed)],
-        },
+        Chart { title: "Loss", unit: "%", low: 0.0, high: loss_high, lines: &[("lost", "b", loss), ("invented", "c", concealed)] },
         Chart { title: "Listening quality", unit: "MOS", low: 1.0, high: 4.5, lines: &[("MOS", "a", of(&|m| m.stats.mos))] },
     ];
     for chart in &charts {
@@ -103,7 +97,7 @@ fn draw(page: &mut String, chart: &Chart<'_>, seconds: usize, pauses: &[Pause]) 
         }
         page.push_str("'/>");
     }
-    let _ = write!(page, "</svg><div class=t><span>0:00</span><span>{}</span></div></figure>\n", clock(seconds));
+    let _ = writeln!(page, "</svg><div class=t><span>0:00</span><span>{}</span></div></figure>", clock(seconds));
 }
 
 /// What happened when: pauses, and warnings as they were raised and cleared.

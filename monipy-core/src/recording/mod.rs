@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::quality::{self, Moment};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -71,9 +71,8 @@ impl Recording {
         } else {
             Recording::of_sides(runtime, control.add_sides(sample_rate)?, path, sample_rate)
         }
-        .map(|recording| {
+        .inspect(|recording| {
             runtime.spawn(gather(control.clone(), recording.moments.clone(), recording.progress.clone(), recording.orders.clone()));
-            recording
         })
     }
 
@@ -197,11 +196,11 @@ fn tell_end(tell: &Tell, result: io::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::AudioFrame;
     use crate::audio::{HeardPacket, packet_stream};
+    use crate::audio::{StreamSender, audio_stream};
     use crate::config::Codec;
     use bytes::Bytes;
-    use crate::audio::AudioFrame;
-    use crate::audio::{StreamSender, audio_stream};
 
     fn frame(index: u64, value: i16) -> AudioFrame {
         AudioFrame { sample_rate: 8000, timestamp: index * 160, concealed: false, pcm: [value, -value].repeat(160) }
@@ -256,10 +255,12 @@ mod tests {
         let path = folder.path().join("call.wav");
         let (sender, recording) = start(&path);
         let mut index = 0;
-        let mut ten_frames = || (0..10).for_each(|_| {
-            sender.send(frame(index, 100));
-            index += 1;
-        });
+        let mut ten_frames = || {
+            (0..10).for_each(|_| {
+                sender.send(frame(index, 100));
+                index += 1;
+            })
+        };
         ten_frames();
         taken(&recording, 200).await;
         recording.pause();
@@ -269,7 +270,6 @@ mod tests {
         recording.resume();
         ten_frames();
         taken(&recording, 600).await;
-        drop(ten_frames);
         drop(sender);
         assert_eq!(recording.done().await.unwrap(), Duration::from_millis(600));
         let ms = Duration::from_millis;
