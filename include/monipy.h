@@ -175,6 +175,12 @@ extern "C" {
 #define MONIPY_EVENT_REBOOT 20
 /* 'overflow': Events were dropped because the handler was too slow; call-state events never are. */
 #define MONIPY_EVENT_OVERFLOW 21
+/* 'device': A speaker or microphone changed in a call: a card came, went (code 415) or came back,
+ * or another was chosen.
+ */
+#define MONIPY_EVENT_DEVICE 22
+/* 'warning': The quality of a call became bad, or good again. */
+#define MONIPY_EVENT_WARNING 23
 /* 100: a call is being set up. */
 #define MONIPY_CODE_TRYING 100
 /* 183: the call rings. */
@@ -464,6 +470,10 @@ typedef struct monipy_config {
   const char *user_agent;
   /* IP address that media sockets bind to. Default: every interface. */
   const char *local_address;
+  /* What is done to the microphone's sound: echo (cancellation), noise (suppression), gain
+   * (control), with commas between; none for nothing. Default: echo,noise,gain.
+   */
+  const char *voice_processing;
 } monipy_config;
 
 /* ---- Filling the configuration -----------------------------------------------------------------
@@ -520,6 +530,14 @@ typedef struct monipy_stats {
   double level_dbfs;
   /* Level of what is sent, dBFS; -127 for silence. */
   double sent_level_dbfs;
+  /* Samples of what was heard at full scale. */
+  uint64_t clipped_samples;
+  /* Samples other than zero that were sent. Stands still while the call is muted. */
+  uint64_t sounding_samples_sent;
+  /* Packets lost in the last second, before error correction, percent. */
+  double loss_percent;
+  /* Sound invented in the last second, percent. */
+  double concealed_percent;
 } monipy_stats;
 
 /* Figures of a call now. struct_size: sizeof(monipy_stats). The event 'stats' brings the same at
@@ -564,7 +582,7 @@ typedef struct monipy_event {
   const char *name;
   /* The vendor's words, or the server's reason. */
   const char *status;
-  /* Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot. */
+  /* Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot, device. */
   const char *reason;
   /* "incoming" or "outgoing": trying, ringing, answered, dtmf (the contract's 'type'). */
   const char *direction;
@@ -995,6 +1013,130 @@ monipy_status monipy_call_header(monipy_supervisor *supervisor,
                                  char *buffer,
                                  size_t capacity,
                                  size_t *needed) MONIPY_NOEXCEPT;
+
+/* ---- Recordings, sound files and sound cards ---------------------------------------------------
+ *
+ * A recording and a file that is played have a number of their own, which is valid until it is
+ * closed, the call's end notwithstanding. They go on by themselves: nobody has to wait for them.
+ */
+
+/* For monipy_device_list: speakers. */
+#define MONIPY_DEVICE_OUTPUT 1
+/* For monipy_device_list: microphones. */
+#define MONIPY_DEVICE_INPUT 2
+
+/* Number of a recording or of a file that is played; never 0. */
+typedef uint64_t monipy_sound_id;
+
+/* Records a call into a file from now on: Ogg Opus straight from the packets of what is heard for
+ * a name that ends in .opus, .ogg or .oga; else WAV, what is heard on the left, what is sent on the
+ * right. It ends with the call or by monipy_sound_stop. A crash or a full disk costs the last
+ * second at most, and never the call.
+ *
+ * sample_rate: 8000, 16000, 24000 or 48000; 0 for the configuration's. out: where the recording's
+ * number goes.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT: a file that cannot be written; MONIPY_ERR_INVALID_STATE:
+ * no call. Any thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_record(monipy_supervisor *supervisor,
+                            monipy_call_id call,
+                            const char *path,
+                            uint32_t sample_rate,
+                            monipy_sound_id *out) MONIPY_NOEXCEPT;
+
+/* Leaves out of a recording what is said from now on, for privacy. The pause is marked in the file.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT: no such recording. Any thread, any callback.
+ */
+MONIPY_API
+monipy_status monipy_record_pause(monipy_supervisor *supervisor,
+                                  monipy_sound_id recording) MONIPY_NOEXCEPT;
+
+/* Goes on after monipy_record_pause. Returns as it. */
+MONIPY_API
+monipy_status monipy_record_resume(monipy_supervisor *supervisor,
+                                   monipy_sound_id recording) MONIPY_NOEXCEPT;
+
+/* Writes a page of HTML about what was recorded so far: levels, delay, loss, quality, a timeline.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT: no such recording, or a file that cannot be written. Any
+ * thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_record_report(monipy_supervisor *supervisor,
+                                   monipy_sound_id recording,
+                                   const char *path) MONIPY_NOEXCEPT;
+
+/* Speaks a sound file into a call: WAV of any rate, or Ogg Opus. It is mixed with the microphone
+ * and with what else is sent.
+ *
+ * out: NULL, or where the number goes that monipy_sound_stop and monipy_sound_wait take.
+ *
+ * MONIPY_OK: it plays; MONIPY_ERR_INVALID_ARGUMENT: a file that cannot be played;
+ * MONIPY_ERR_INVALID_STATE: no call. Any thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_play(monipy_supervisor *supervisor,
+                          monipy_call_id call,
+                          const char *path,
+                          monipy_sound_id *out) MONIPY_NOEXCEPT;
+
+/* Ends a recording, or a file that is played. monipy_sound_wait tells when it is over.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT: no such number. Any thread, any callback.
+ */
+MONIPY_API
+monipy_status monipy_sound_stop(monipy_supervisor *supervisor,
+                                monipy_sound_id sound) MONIPY_NOEXCEPT;
+
+/* How much is in the file of a recording, or was handed to the call of a file that is played,
+ * milliseconds; or a negative status. Any thread, any callback.
+ */
+MONIPY_API
+int32_t monipy_sound_ms(monipy_supervisor *supervisor,
+                        monipy_sound_id sound) MONIPY_NOEXCEPT;
+
+/* Waits until a recording has ended and its file is whole, or a file has been played; forgets its
+ * number then.
+ *
+ * timeout_ms: UINT32_MAX waits for ever.
+ *
+ * MONIPY_OK; MONIPY_ERR_TIMEOUT: it goes on; MONIPY_ERR_INVALID_ARGUMENT: no such number, or what
+ * the file system said. Any thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_sound_wait(monipy_supervisor *supervisor,
+                                monipy_sound_id sound,
+                                uint32_t timeout_ms) MONIPY_NOEXCEPT;
+
+/* The machine's speakers or microphones, by name, one a line, the system's default first.
+ *
+ * kind: MONIPY_DEVICE_. buffer: room for 'capacity' bytes, NUL included; NULL when capacity is 0.
+ * needed: NULL, or where the needed size goes, NUL included. "" when there are none.
+ *
+ * MONIPY_OK; MONIPY_ERR_BUFFER_TOO_SMALL: nothing was copied; MONIPY_ERR_AUDIO_DEVICE: the machine
+ * has no sound system; MONIPY_ERR_INVALID_ARGUMENT. May take seconds where a sound server does not
+ * answer. Any thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_device_list(int32_t kind,
+                                 char *buffer,
+                                 size_t capacity,
+                                 size_t *needed) MONIPY_NOEXCEPT;
+
+/* Uses this speaker or microphone, at once in calls that are up and in later ones. A card that is
+ * not there is waited for, with the system's default in its place. Events device follow.
+ *
+ * kind: MONIPY_DEVICE_. name: as monipy_device_list gives it; NULL for the system's default.
+ *
+ * MONIPY_OK; MONIPY_ERR_INVALID_ARGUMENT. Any thread; not in audio callbacks.
+ */
+MONIPY_API
+monipy_status monipy_set_device(monipy_supervisor *supervisor,
+                                int32_t kind,
+                                const char *name) MONIPY_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

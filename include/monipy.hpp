@@ -280,6 +280,40 @@ class SupervisorRef {
     return std::chrono::milliseconds(ms < 0 ? 0 : ms);
   }
 
+  /// Records into a WAV or, by its name, an Ogg Opus file; the value is the recording's number.
+  Result<monipy_sound_id> record(const std::string& path, std::uint32_t sample_rate = 0, monipy_call_id call = 0) const {
+    monipy_sound_id id = 0;
+    Status status(monipy_record(raw_, call, path.c_str(), sample_rate, &id));
+    return {std::move(status), id};
+  }
+  /// Leaves out what is said, for privacy.
+  Status pause_recording(monipy_sound_id recording) const { return Status(monipy_record_pause(raw_, recording)); }
+  Status resume_recording(monipy_sound_id recording) const { return Status(monipy_record_resume(raw_, recording)); }
+  /// Writes a page of HTML about a recording.
+  Status report(monipy_sound_id recording, const std::string& path) const {
+    return Status(monipy_record_report(raw_, recording, path.c_str()));
+  }
+  /// Speaks a WAV or Ogg Opus file; the value is its number.
+  Result<monipy_sound_id> play(const std::string& path, monipy_call_id call = 0) const {
+    monipy_sound_id id = 0;
+    Status status(monipy_play(raw_, call, path.c_str(), &id));
+    return {std::move(status), id};
+  }
+  /// Ends a recording, or a file that is played.
+  Status stop(monipy_sound_id sound) const { return Status(monipy_sound_stop(raw_, sound)); }
+  /// Waits for its end; MONIPY_ERR_TIMEOUT when it goes on.
+  Status wait(monipy_sound_id sound, std::optional<std::chrono::milliseconds> timeout = std::nullopt) const {
+    return Status(monipy_sound_wait(raw_, sound, timeout ? milliseconds(*timeout) : UINT32_MAX));
+  }
+  /// Uses this speaker from now on; none for the system's default.
+  Status set_output_device(const std::optional<std::string>& name) const {
+    return Status(monipy_set_device(raw_, MONIPY_DEVICE_OUTPUT, name ? name->c_str() : nullptr));
+  }
+  /// Uses this microphone from now on.
+  Status set_input_device(const std::optional<std::string>& name) const {
+    return Status(monipy_set_device(raw_, MONIPY_DEVICE_INPUT, name ? name->c_str() : nullptr));
+  }
+
   /// The next event of a supervisor without on_event; empty when the time is up. Without a time it
   /// waits for ever.
   Result<OwnedEvent> wait_event(std::optional<std::chrono::milliseconds> timeout = std::nullopt) const {
@@ -391,6 +425,24 @@ class Supervisor : public SupervisorRef {
     return written;
   }
 };
+
+/// The machine's speakers or microphones (MONIPY_DEVICE_) by name, the system's default first.
+inline Result<std::vector<std::string>> devices(std::int32_t kind) {
+  std::string text(256, '\0');
+  std::size_t needed = 0;
+  monipy_status got;
+  while ((got = monipy_device_list(kind, text.data(), text.size(), &needed)) == MONIPY_ERR_BUFFER_TOO_SMALL) text.resize(needed);
+  std::vector<std::string> names;
+  if (got == MONIPY_OK) {
+    text.resize(needed > 0 ? needed - 1 : 0);
+    for (std::size_t from = 0; from < text.size();) {
+      const std::size_t end = text.find('\n', from) == std::string::npos ? text.size() : text.find('\n', from);
+      names.push_back(text.substr(from, end - from));
+      from = end + 1;
+    }
+  }
+  return {Status(got), std::move(names)};
+}
 
 /// Sends the log to a function, on a thread of the library; an empty function takes it away.
 /// level: MONIPY_LOG_.

@@ -186,6 +186,8 @@ export interface StatsEvent extends MonipyEvent {
   packets_sent: number
   /** RTP packets that never came, before error correction. */
   packets_lost: number
+  /** Lost packets that in-band error correction restored. */
+  packets_recovered: number
   /** Milliseconds of sound that had to be invented. */
   concealed_ms: number
   /** Interarrival jitter (RFC 3550 6.4.1). */
@@ -198,6 +200,16 @@ export interface StatsEvent extends MonipyEvent {
   mos: number
   /** Level of what is heard, dBFS. */
   level_dbfs: number
+  /** Level of what is sent, dBFS. */
+  sent_level_dbfs: number
+  /** Samples of what was heard at full scale. */
+  clipped_samples: number
+  /** Samples other than zero that were sent: stands still while the call is muted. */
+  sounding_samples_sent: number
+  /** Packets lost in the last second, before error correction. */
+  loss_percent: number
+  /** Sound invented in the last second. */
+  concealed_percent: number
 }
 
 /** `reboot`: The engine starts itself again after a failure (autoReboot). */
@@ -214,6 +226,32 @@ export interface OverflowEvent extends MonipyEvent {
   status: string
   /** How many events were dropped since the last notice. */
   dropped: number
+}
+
+/** `device`: A speaker or microphone changed in a call: a card came, went (code 415) or came back, or another was chosen. */
+export interface DeviceEvent extends MonipyEvent {
+  event: 'device'
+  status: string
+  /** "speaker" or "microphone". */
+  kind: string
+  /** The card in use now; empty for none. */
+  name: string
+  /** Why, in the words of whoever decided it. */
+  reason: string
+}
+
+/** `warning`: The quality of a call became bad, or good again. */
+export interface WarningEvent extends MonipyEvent {
+  event: 'warning'
+  status: string
+  /** Which one; the table of warnings names them. */
+  warning: string
+  /** True when it became bad, false when it is good again. */
+  raised: boolean
+  /** The figure now, in the warning's unit. */
+  value: number
+  /** What it was compared with. */
+  threshold: number
 }
 
 /** The events by the vendor's names, with what their handlers are given. */
@@ -239,6 +277,8 @@ export interface MonipyEvents {
   stats: [event: StatsEvent]
   reboot: [event: RebootEvent]
   overflow: [event: OverflowEvent]
+  device: [event: DeviceEvent]
+  warning: [event: WarningEvent]
 }
 
 /** The vendor's names of the events. */
@@ -311,6 +351,8 @@ export interface MonipyOptions {
   statsIntervalMs?: number
   /** IP address that media sockets bind to. Default: every interface. */
   localAddress?: string
+  /** What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain. */
+  voiceProcessing?: string
 }
 
 /** The codes of the contract; any other code is a SIP status code. */

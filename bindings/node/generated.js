@@ -39,6 +39,8 @@ const EVENTS = Object.freeze([
   { name: 'stats', value: 19, ofCall: true, terminal: false },
   { name: 'reboot', value: 20, ofCall: false, terminal: false },
   { name: 'overflow', value: 21, ofCall: false, terminal: false },
+  { name: 'device', value: 22, ofCall: true, terminal: false },
+  { name: 'warning', value: 23, ofCall: true, terminal: false },
 ])
 
 const OPTION_NAMES = Object.freeze({
@@ -71,6 +73,7 @@ const OPTION_NAMES = Object.freeze({
   event_queue: 'eventQueue',
   stats_interval_ms: 'statsIntervalMs',
   local_address: 'localAddress',
+  voice_processing: 'voiceProcessing',
 })
 
 module.exports = { Code, EVENTS, OPTION_NAMES }

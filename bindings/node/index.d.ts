@@ -105,6 +105,15 @@ export interface Recording {
   readonly seconds: number
   /** Resolves once the file is whole: 200, or 1003 with what the file system said. */
   readonly done: Promise<Outcome & { seconds: number }>
+  /** Leaves out what is said from now on, for privacy; the pause is marked in the file. */
+  pause(): void
+  /** Goes on after `pause`. */
+  resume(): void
+  /**
+   * Writes a page of HTML about what was recorded so far: levels, delay, loss, quality, a timeline.
+   * Throws a {@link MonipyError} for a file that cannot be written.
+   */
+  report(path: string | URL): void
   /** Ends it; resolves as `done`. */
   stop(): Promise<Outcome & { seconds: number }>
 }
@@ -134,7 +143,8 @@ export declare class CallStream implements AsyncIterable<AudioFrame> {
    */
   play(sound: Int16Array | Uint8Array | string | URL, options?: AudioOptions): Promise<Outcome>
   /**
-   * Records the call to a stereo WAV file: what is heard on the left, what is said on the right.
+   * Records the call: to Ogg Opus, straight from the packets of what is heard, for a name that ends
+   * in .opus, .ogg or .oga; else to WAV, what is heard on the left, what is said on the right.
    * Begins now and ends with the call, with `stop()` or with the signal. Throws a
    * {@link MonipyError} for a file that cannot be written.
    */
@@ -201,6 +211,14 @@ export declare class MONIPY extends EventEmitter {
   calls(): CallInfo[]
   /** Figures of a call now; null without one. */
   stats(options?: CallOptions): Figures | null
+  /**
+   * Uses this speaker, by the name or id that {@link devices} gives, null for the default: at once in
+   * calls that are up, and in later ones. A card that is not there is waited for. Calls tell what
+   * came of it by the event `device`.
+   */
+  setOutputDevice(name: string | null): void
+  /** Uses this microphone. As `setOutputDevice`. */
+  setInputDevice(name: string | null): void
   /** The sound of a call, before `callStream` too; null without one. */
   stream(options?: CallOptions): CallStream | null
 
@@ -230,6 +248,20 @@ export declare class MONIPY extends EventEmitter {
 
 /** Mono samples of a WAV file (16-bit PCM; several channels are mixed) and their rate. */
 export declare function readWav(file: string | URL): Promise<{ pcm: Int16Array; rate: number }>
+
+/** A speaker or a microphone of this machine. */
+export interface Device {
+  /** The name people know it by. */
+  name: string
+  /** The name the system knows it by; empty where it has none. */
+  id: string
+  kind: 'output' | 'input'
+  /** What the system takes when nobody chooses. */
+  isDefault: boolean
+}
+
+/** Every speaker and microphone there is now. Throws a {@link MonipyError} (415) without a sound system. */
+export declare function devices(): Device[]
 
 /** The version of the library. */
 export declare const version: string

@@ -1,5 +1,5 @@
 import MONIPY from './index.js'
 
 export default MONIPY
-export const { CallStream, MonipyError, Code, EVENTS, OPTION_NAMES, readWav, version } = MONIPY
+export const { CallStream, MonipyError, Code, EVENTS, OPTION_NAMES, readWav, devices, version } = MONIPY
 export { MONIPY }

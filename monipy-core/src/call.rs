@@ -3,6 +3,7 @@
 use crate::audio::{AudioStream, AudioWriter};
 use crate::error::Result;
 use crate::event::{Direction, IncomingCall, Stats};
+use crate::playing::Playing;
 use crate::recording::Recording;
 use crate::supervisor::{Pending, Supervisor};
 use std::path::Path;
@@ -115,13 +116,20 @@ impl Call {
     pub fn audio_writer(&self, sample_rate: u32) -> Result<AudioWriter> {
         self.supervisor.audio_writer(self.id, sample_rate)
     }
-    /// Records it to a stereo WAV file. See [`Supervisor::record`].
+    /// Records it to a WAV or an Ogg Opus file. See [`Supervisor::record`].
     ///
     /// # Errors
     /// 1002 when the call is over, 1003 for a rate that is not offered or a file that cannot be
     /// written.
     pub fn record(&self, path: impl AsRef<Path>, sample_rate: u32) -> Result<Recording> {
         self.supervisor.record(self.id, path, sample_rate)
+    }
+    /// Speaks a sound file into it. See [`Supervisor::play`].
+    ///
+    /// # Errors
+    /// 1002 when the call is over, 1003 for a file that cannot be played.
+    pub fn play(&self, path: impl AsRef<Path>) -> Result<Playing> {
+        self.supervisor.play(self.id, path)
     }
     /// Its figures now.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The configuration of a supervisor: the vendor's five options with the vendor's defaults, and
 //! ours beside them. [`Config::validate`] names the field that is wrong and what it accepts.
 
+use crate::audio::VoiceProcessing;
 use crate::error::{Error, Result};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -124,6 +125,9 @@ pub struct Config {
     pub event_queue: u32,
     /// Pace of `stats` events, ms; 0 for none, else at least 200. Default: 0.
     pub stats_interval_ms: u32,
+    /// What is done to the microphone's sound: `echo`, `noise`, `gain` with commas between, or
+    /// `none`. Default: all three.
+    pub voice_processing: String,
     /// IP address that media sockets bind to; none for every interface.
     pub local_address: Option<IpAddr>,
 }
@@ -159,6 +163,7 @@ impl Default for Config {
             user_agent: "PIOPIYJS".into(),
             event_queue: 1024,
             stats_interval_ms: 0,
+            voice_processing: "echo,noise,gain".into(),
             local_address: None,
         }
     }
@@ -216,6 +221,9 @@ impl Config {
         }
         if self.stats_interval_ms != 0 {
             range("stats_interval_ms", self.stats_interval_ms, 200, 3_600_000)?;
+        }
+        if let Err(word) = VoiceProcessing::parse(&self.voice_processing) {
+            return Err(Error::invalid_argument(format!("voice_processing: {word:?}; it accepts echo, noise, gain, or none")));
         }
         if self.codecs.is_empty() {
             return Err(Error::invalid_argument("codecs: name at least one of opus, PCMU, PCMA"));

@@ -1,6 +1,7 @@
 //! Events: what the engine tells its user, in the order the contract guarantees.
 
 use crate::call::CallId;
+use crate::quality::Warning;
 pub use crate::vocabulary::EventKind;
 use serde_json::{Map, Value, json};
 
@@ -94,6 +95,15 @@ pub struct Stats {
     pub level_dbfs: f32,
     /// Level of what is sent, dBFS; -127 for silence.
     pub sent_level_dbfs: f32,
+    /// Samples of what was heard at full scale.
+    pub clipped_samples: u64,
+    /// Samples other than zero that were sent. Stands still while the call is muted: the proof that
+    /// nothing is heard of it.
+    pub sounding_samples_sent: u64,
+    /// Packets lost in the last second, before error correction, percent.
+    pub loss_percent: f32,
+    /// Sound invented in the last second, percent.
+    pub concealed_percent: f32,
 }
 
 /// What an event carries beside its code and status.
@@ -129,6 +139,17 @@ pub enum Detail {
     },
     /// stats.
     Stats(Box<Stats>),
+    /// device.
+    Device {
+        /// "speaker" or "microphone".
+        kind: &'static str,
+        /// The card in use now; empty for none.
+        name: String,
+        /// Why it changed.
+        reason: String,
+    },
+    /// warning.
+    Warning(Warning),
     /// overflow.
     Overflow {
         /// Events dropped since the last notice.
@@ -167,7 +188,7 @@ impl Event {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match &self.detail {
-            Detail::Reason(r) | Detail::Missed { reason: r, .. } => Some(r),
+            Detail::Reason(r) | Detail::Missed { reason: r, .. } | Detail::Device { reason: r, .. } => Some(r),
             _ => None,
         }
     }
@@ -221,6 +242,7 @@ impl Event {
                 m.insert("packets_received".into(), json!(s.packets_received));
                 m.insert("packets_sent".into(), json!(s.packets_sent));
                 m.insert("packets_lost".into(), json!(s.packets_lost));
+                m.insert("packets_recovered".into(), json!(s.packets_recovered));
                 m.insert("concealed_ms".into(), json!(s.concealed_ms));
                 m.insert("jitter_ms".into(), json!(s.jitter_ms));
                 m.insert("playout_delay_ms".into(), json!(s.playout_delay_ms));
@@ -229,6 +251,22 @@ impl Event {
                 }
                 m.insert("mos".into(), json!(s.mos));
                 m.insert("level_dbfs".into(), json!(s.level_dbfs));
+                m.insert("sent_level_dbfs".into(), json!(s.sent_level_dbfs));
+                m.insert("clipped_samples".into(), json!(s.clipped_samples));
+                m.insert("sounding_samples_sent".into(), json!(s.sounding_samples_sent));
+                m.insert("loss_percent".into(), json!(s.loss_percent));
+                m.insert("concealed_percent".into(), json!(s.concealed_percent));
+            }
+            Detail::Device { kind, name, reason } => {
+                m.insert("kind".into(), json!(kind));
+                m.insert("name".into(), json!(name));
+                m.insert("reason".into(), json!(reason));
+            }
+            Detail::Warning(w) => {
+                m.insert("warning".into(), json!(w.kind.name()));
+                m.insert("raised".into(), json!(w.raised));
+                m.insert("value".into(), json!(w.value));
+                m.insert("threshold".into(), json!(w.threshold));
             }
             Detail::Overflow { dropped } => {
                 m.insert("dropped".into(), json!(dropped));

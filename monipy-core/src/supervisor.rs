@@ -9,6 +9,7 @@ use crate::engine::machine::Command;
 use crate::engine::shared::{CallSound, Shared};
 use crate::error::{Error, Reply, Result};
 use crate::event::{Event, Stats};
+use crate::playing::{PLAYING_RATE, Playing};
 use crate::recording::Recording;
 use crate::vocabulary::code;
 use std::future::Future;
@@ -228,20 +229,51 @@ impl Supervisor {
         self.sound(call)?.control.add_writer(sample_rate)
     }
 
-    /// Records a call to a WAV file of 16-bit samples at `sample_rate`: what is heard on the left, what
-    /// is sent on the right. Begins now, with sound from `callStream` on, and ends with the call or
-    /// with [`Recording::stop`]. An existing file is replaced.
+    /// Records a call. Begins now, with sound from `callStream` on, and ends with the call or with
+    /// [`Recording::stop`]. An existing file is replaced. A crash or a full disk costs the last
+    /// second at most, and never the call. The name decides what is written:
+    ///
+    /// - `.opus`, `.ogg` or `.oga`: Ogg Opus, mono, what is heard, straight from the packets
+    ///   (other codecs are put into Opus); `sample_rate` means nothing then;
+    /// - any other: WAV of 16-bit samples at `sample_rate`, what is heard on the left, what is sent
+    ///   on the right.
     ///
     /// # Errors
     /// 1002 when there is no such call, 1003 for a rate that is not offered or a file that cannot
     /// be written.
     pub fn record(&self, call: CallId, path: impl AsRef<Path>, sample_rate: u32) -> Result<Recording> {
-        let sides = self.sound(call)?.control.add_sides(sample_rate)?;
-        Recording::start(&self.inner.runtime, sides, path.as_ref(), sample_rate)
+        Recording::start(&self.inner.runtime, &self.sound(call)?.control, path.as_ref(), sample_rate)
+    }
+
+    /// Speaks a sound file into a call: WAV of any rate and number of channels (they are mixed), or
+    /// Ogg Opus. It is mixed with the microphone and with other sources, and played at its own pace.
+    ///
+    /// # Errors
+    /// 1002 when there is no such call, 1003 for a file that cannot be played.
+    pub fn play(&self, call: CallId, path: impl AsRef<Path>) -> Result<Playing> {
+        let writer = self.sound(call)?.control.add_writer(PLAYING_RATE)?;
+        Playing::start(&self.inner.runtime, writer, path.as_ref())
     }
 
     fn sound(&self, call: CallId) -> Result<CallSound> {
         self.inner.shared.sound(call).ok_or_else(|| Error::invalid_state("call not found"))
+    }
+
+    /// Uses this speaker, by name or id ([`crate::device::devices`]), `None` for the system's default:
+    /// at once in calls that are up, and in later ones. A card that is not there is waited for, with
+    /// the default in its place. Calls tell what came of it by the event `device`.
+    pub fn set_output_device(&self, device: Option<&str>) {
+        self.choose(|choice| choice.output = device.map(str::to_owned));
+    }
+
+    /// Uses this microphone. As [`Supervisor::set_output_device`].
+    pub fn set_input_device(&self, device: Option<&str>) {
+        self.choose(|choice| choice.input = device.map(str::to_owned));
+    }
+
+    fn choose(&self, change: impl FnOnce(&mut monipy_device::Choice)) {
+        change(&mut self.inner.shared.snapshot().devices);
+        let _ = self.inner.requests.send(Request { command: Command::Devices, reply: None });
     }
 
     /// Installs functions that are called on a media thread for every frame of every call of this

@@ -171,18 +171,37 @@ events! {
         field("packets_received", FieldType::Integer, true, "RTP packets received"),
         field("packets_sent", FieldType::Integer, true, "RTP packets sent"),
         field("packets_lost", FieldType::Integer, true, "RTP packets that never came, before error correction"),
+        field("packets_recovered", FieldType::Integer, true, "lost packets that in-band error correction restored"),
         field("concealed_ms", FieldType::Integer, true, "milliseconds of sound that had to be invented"),
         field("jitter_ms", FieldType::Number, true, "interarrival jitter (RFC 3550 6.4.1)"),
         field("playout_delay_ms", FieldType::Number, true, "what the jitter buffer adds"),
         field("round_trip_ms", FieldType::Number, false, "from RTCP reports (RFC 3550 6.4.1)"),
         field("mos", FieldType::Number, true, "listening quality 1 to 4.5 by the E-model (ITU-T G.107)"),
         field("level_dbfs", FieldType::Number, true, "level of what is heard, dBFS"),
+        field("sent_level_dbfs", FieldType::Number, true, "level of what is sent, dBFS"),
+        field("clipped_samples", FieldType::Integer, true, "samples of what was heard at full scale"),
+        field("sounding_samples_sent", FieldType::Integer, true, "samples other than zero that were sent: stands still while the call is muted"),
+        field("loss_percent", FieldType::Number, true, "packets lost in the last second, before error correction"),
+        field("concealed_percent", FieldType::Number, true, "sound invented in the last second"),
     ];
     /// The engine starts itself again after a failure (autoReboot).
     Reboot = 20, "reboot", "reboot", call: false, terminal: false, [REASON];
     /// Events were dropped because the handler was too slow; call-state events never are.
     Overflow = 21, "overflow", "overflow", call: false, terminal: false, [
         field("dropped", FieldType::Integer, true, "how many events were dropped since the last notice"),
+    ];
+    /// A speaker or microphone changed in a call: a card came, went (code 415) or came back, or another was chosen.
+    Device = 22, "device", "device", call: true, terminal: false, [
+        field("kind", FieldType::Text, true, "\"speaker\" or \"microphone\""),
+        field("name", FieldType::Text, true, "the card in use now; empty for none"),
+        REASON,
+    ];
+    /// The quality of a call became bad, or good again.
+    Warning = 23, "warning", "warning", call: true, terminal: false, [
+        field("warning", FieldType::Text, true, "which one; the table of warnings names them"),
+        field("raised", FieldType::Boolean, true, "true when it became bad, false when it is good again"),
+        field("value", FieldType::Number, true, "the figure now, in the warning's unit"),
+        field("threshold", FieldType::Number, true, "what it was compared with"),
     ];
 }
 
@@ -373,6 +392,15 @@ pub const CONFIG: &[ConfigSpec] = &[
         "pace of `stats` events; 0 for none, else at least 200",
     ),
     cfg("local_address", "localAddress", FieldType::Text, "every interface", "", false, "IP address that media sockets bind to"),
+    cfg(
+        "voice_processing",
+        "voiceProcessing",
+        FieldType::Text,
+        "echo,noise,gain",
+        "",
+        false,
+        "what is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing",
+    ),
 ];
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct monipy_event {
     pub name: *const c_char,
     /// The vendor's words, or the server's reason.
     pub status: *const c_char,
-    /// Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot.
+    /// Why: loginFailed, logout, ended, hangup, missed, mediaFailed, disconnected, reboot, device.
     pub reason: *const c_char,
     /// "incoming" or "outgoing": trying, ringing, answered, dtmf (the contract's `type`).
     pub direction: *const c_char,

@@ -81,6 +81,12 @@ pub const MONIPY_EVENT_REBOOT: u32 = 20;
 /// `overflow`: Events were dropped because the handler was too slow; call-state events never are.
 pub const MONIPY_EVENT_OVERFLOW: u32 = 21;
 
+/// `device`: A speaker or microphone changed in a call: a card came, went (code 415) or came back, or another was chosen.
+pub const MONIPY_EVENT_DEVICE: u32 = 22;
+
+/// `warning`: The quality of a call became bad, or good again.
+pub const MONIPY_EVENT_WARNING: u32 = 23;
+
 /// 100: a call is being set up.
 pub const MONIPY_CODE_TRYING: i32 = 100;
 

@@ -79,6 +79,8 @@ pub struct monipy_config {
     pub user_agent: *const c_char,
     /// IP address that media sockets bind to. Default: every interface.
     pub local_address: *const c_char,
+    /// What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain.
+    pub voice_processing: *const c_char,
 }
 
 /// Bytes of the struct in version 1 of the header.

@@ -5,6 +5,7 @@ use crate::audio::Lines;
 use crate::dispatch::{self, Task};
 use crate::gate::{self, Gate, Place};
 use crate::guard::{Fail, Outcome, lock, own_process};
+use crate::sound::Sounds;
 use crate::status;
 use crate::supervisor::{Callbacks, Pull};
 use crate::types::monipy_supervisor;
@@ -38,6 +39,8 @@ pub(crate) struct Handle {
     pub(crate) pull: Pull,
     /// Open ways to and from calls' sound.
     pub(crate) lines: Lines,
+    /// Recordings and files that are played.
+    pub(crate) sounds: Sounds,
     /// destroy was called inside a callback: whoever leaves the gate last sees to the rest.
     deferred: AtomicBool,
     finished: AtomicBool,
@@ -72,6 +75,7 @@ impl Handle {
         }
         self.pull.close();
         self.lines.clear();
+        self.sounds.clear();
         self.supervisor.set_audio_io(None);
         // Its own statement: the lock must not be held while the task is waited for.
         let delivery = lock(&self.delivery).take();
@@ -146,6 +150,7 @@ pub(crate) fn insert(supervisor: Supervisor, callbacks: Callbacks, pull: Pull) -
             delivery: Mutex::default(),
             pull,
             lines: Lines::default(),
+            sounds: Sounds::default(),
             deferred: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         });

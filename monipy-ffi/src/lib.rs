@@ -29,6 +29,7 @@ pub mod generated;
 pub mod generated_config;
 pub mod library;
 pub mod logging;
+pub mod sound;
 pub mod stats;
 pub mod status;
 pub mod supervisor;

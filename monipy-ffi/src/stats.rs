@@ -39,6 +39,14 @@ pub struct monipy_stats {
     pub level_dbfs: f64,
     /// Level of what is sent, dBFS; -127 for silence.
     pub sent_level_dbfs: f64,
+    /// Samples of what was heard at full scale.
+    pub clipped_samples: u64,
+    /// Samples other than zero that were sent. Stands still while the call is muted.
+    pub sounding_samples_sent: u64,
+    /// Packets lost in the last second, before error correction, percent.
+    pub loss_percent: f64,
+    /// Sound invented in the last second, percent.
+    pub concealed_percent: f64,
 }
 
 // SAFETY: two u32, then 64-bit fields; all-zero bytes are a value.
@@ -64,6 +72,10 @@ pub(crate) fn of(s: &Stats) -> monipy_stats {
         mos: s.mos.into(),
         level_dbfs: s.level_dbfs.into(),
         sent_level_dbfs: s.sent_level_dbfs.into(),
+        clipped_samples: s.clipped_samples,
+        sounding_samples_sent: s.sounding_samples_sent,
+        loss_percent: s.loss_percent.into(),
+        concealed_percent: s.concealed_percent.into(),
     }
 }
 

@@ -9,6 +9,7 @@ mod faces;
 mod media_thread;
 mod phone;
 mod scenarios;
+mod sound_files;
 
 /// One test per scenario for one face.
 macro_rules! face {

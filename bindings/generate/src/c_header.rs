@@ -21,6 +21,7 @@ const CHAPTERS: &[&str] = &[
     "audio.rs",
     "supervisor.rs",
     "call.rs",
+    "sound.rs",
 ];
 
 /// What some functions need from a later chapter: forward declarations, so that `audio` may come

@@ -1,6 +1,7 @@
 //! `docs/events.md`: events, codes and settings for people.
 
 use crate::NOTICE;
+use monipy_core::quality::WARNINGS;
 use monipy_core::vocabulary::{CODES, CONFIG, EVENTS};
 use std::fmt::Write;
 
@@ -42,6 +43,14 @@ pub(crate) fn render() -> String {
             let always = if f.always { "" } else { ", when the other side sent it" };
             let _ = writeln!(out, "| `{}` | {} | {}{always} |", f.name, format!("{:?}", f.ty).to_lowercase(), cell(f.doc));
         }
+    }
+    out.push_str(
+        "\n## Warnings\n\nThe event `warning` names one of these. It is raised when the figure is at or beyond the first threshold for that\n\
+         many seconds in a row, and cleared when it is at or on the good side of the second one for as long.\n\n\
+         | warning | unit | raised at | cleared at | seconds | what |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for w in WARNINGS {
+        let _ = writeln!(out, "| `{}` | {} | {} | {} | {} | {} |", w.name, w.unit, w.raise, w.clear, w.seconds, cell(w.doc));
     }
     out.push_str("\n## Codes\n\n| code | name | what |\n| --- | --- | --- |\n");
     for c in CODES {

@@ -245,4 +245,11 @@ class Hub {
   }
 }
 
-module.exports = { Hub, version: native.version() }
+/** Every speaker and microphone there is now. */
+function devices() {
+  const found = native.devices()
+  if (typeof found === 'string') throw new MonipyError(415, found)
+  return found
+}
+
+module.exports = { Hub, devices, version: native.version() }

@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const { EVENTS } = require('../generated')
-const { Hub, version } = require('./hub')
+const { Hub, devices, version } = require('./hub')
 const { CallStream } = require('./stream')
 const { MonipyError } = require('./error')
 const { toJson, warnOnce } = require('./options')
@@ -147,6 +147,16 @@ class MONIPY extends EventEmitter {
     return this.#hub.engine.figures(callOf(options))
   }
 
+  /** Uses this speaker, by name or id, null for the default: in calls that are up, and in later ones. */
+  setOutputDevice(name) {
+    this.#hub.engine.setOutputDevice(name ?? null)
+  }
+
+  /** Uses this microphone. */
+  setInputDevice(name) {
+    this.#hub.engine.setInputDevice(name ?? null)
+  }
+
   /** The sound of a call, before `callStream` too; null without one. */
   stream(options) {
     const info = this.#hub.engine.callInfo(callOf(options))
@@ -220,4 +230,4 @@ class MONIPY extends EventEmitter {
 /** Told to those who wait when nothing will come any more; a symbol, so that nobody else hears it. */
 const CLOSED = Symbol('monipy.closed')
 
-module.exports = { MONIPY, CallStream, version }
+module.exports = { MONIPY, CallStream, devices, version }

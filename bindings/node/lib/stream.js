@@ -150,6 +150,9 @@ async function* frames(hub, reader, signal) {
   }
 }
 
+/** Recordings that JavaScript has let go of need not be kept for a report. */
+const forgotten = new FinalizationRegistry(({ hub, id }) => hub.deref()?.engine.forgetRecording(id))
+
 /** A recording that goes on, until it is stopped or the call is over. */
 class Recording {
   #hub
@@ -159,6 +162,7 @@ class Recording {
   constructor(hub, id, path) {
     this.#hub = hub
     this.#id = id
+    forgotten.register(this, { hub: new WeakRef(hub), id })
     /** The file. */
     this.path = path
     /** Resolves to { code, status, seconds } once the file is whole. */
@@ -170,7 +174,23 @@ class Recording {
 
   /** Seconds that are in the file so far. */
   get seconds() {
-    return (this.#seconds = Math.max(this.#seconds, this.#hub.engine.recorded(this.#id)))
+    return (this.#seconds = Math.max(this.#seconds, this.#hub.engine.recordedSeconds(this.#id)))
+  }
+
+  /** Leaves out what is said from now on, for privacy; the pause is marked in the file. */
+  pause() {
+    this.#hub.engine.pauseRecording(this.#id, true)
+  }
+
+  /** Goes on after `pause`. */
+  resume() {
+    this.#hub.engine.pauseRecording(this.#id, false)
+  }
+
+  /** Writes a page of HTML about what was recorded so far. Throws for a file that cannot be written. */
+  report(path) {
+    const wrong = this.#hub.engine.report(this.#id, fileName(path))
+    if (wrong) throw new MonipyError(1003, wrong)
   }
 
   /** Ends it; resolves as `done`. */
@@ -260,7 +280,8 @@ class CallStream {
   }
 
   /**
-   * Records the call to a WAV file: what is heard on the left, what is said on the right. Begins
+   * Records the call: to Ogg Opus, straight from the packets of what is heard, for a name that ends
+   * in .opus, .ogg or .oga; else to WAV, what is heard on the left, what is said on the right. Begins
    * now and ends with the call, or with `stop()`. Throws for a file that cannot be written.
    */
   record(path, { rate = this.#defaults.rate, signal } = {}) {

@@ -2,7 +2,7 @@
 //! making, its end, its methods and its state; [`crate::pump`] has what comes back, [`crate::sound`]
 //! the sound of its calls.
 
-use crate::objects::{Call, Figures, Refusal, call_id};
+use crate::objects::{Call, Device, Figures, Refusal, call_id};
 use crate::options;
 use crate::sound::Slot;
 use crate::wake::JsWaker;
@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) readers: HashMap<u32, Slot<AudioStream>>,
     pub(crate) writers: HashMap<u32, Slot<AudioWriter>>,
     pub(crate) recordings: HashMap<u32, Recording>,
+    /// Recordings that have ended, for reports, until JavaScript lets go of them.
+    pub(crate) recorded: HashMap<u32, Recording>,
     next_id: u32,
 }
 
@@ -56,6 +58,7 @@ pub fn create(options: String, bell: Function<'_, (), ()>) -> napi::Result<napi:
         readers: HashMap::new(),
         writers: HashMap::new(),
         recordings: HashMap::new(),
+        recorded: HashMap::new(),
         next_id: 0,
     };
     engine.waker.wake_by_ref();
@@ -75,6 +78,15 @@ pub fn close_all(engines: Vec<ClassInstance<'_, Engine>>, timeout_ms: u32) {
             }
         }
     });
+}
+
+/// Every speaker and microphone; a sentence when there is no sound system.
+#[napi(catch_unwind)]
+pub fn devices() -> napi::Either<Vec<Device>, String> {
+    match monipy_core::device::devices() {
+        Ok(found) => napi::Either::A(found.into_iter().map(Device::from).collect()),
+        Err(error) => napi::Either::B(error.status),
+    }
 }
 
 /// The version of the library.
@@ -111,6 +123,7 @@ impl Engine {
         self.readers.clear();
         self.writers.clear();
         self.recordings.clear();
+        self.recorded.clear();
         self.supervisor.take()
     }
 

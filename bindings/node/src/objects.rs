@@ -141,6 +141,16 @@ pub struct Figures {
     pub level_dbfs: f64,
     /// Level of what is sent, dBFS.
     pub sent_level_dbfs: f64,
+    /// Lost packets that in-band error correction restored.
+    pub packets_recovered: i64,
+    /// Samples of what was heard at full scale.
+    pub clipped_samples: i64,
+    /// Samples other than zero that were sent.
+    pub sounding_samples_sent: i64,
+    /// Packets lost in the last second.
+    pub loss_percent: f64,
+    /// Sound invented in the last second.
+    pub concealed_percent: f64,
 }
 
 impl From<Stats> for Figures {
@@ -156,6 +166,11 @@ impl From<Stats> for Figures {
             mos: s.mos.into(),
             level_dbfs: s.level_dbfs.into(),
             sent_level_dbfs: s.sent_level_dbfs.into(),
+            packets_recovered: number(s.packets_recovered),
+            clipped_samples: number(s.clipped_samples),
+            sounding_samples_sent: number(s.sounding_samples_sent),
+            loss_percent: s.loss_percent.into(),
+            concealed_percent: s.concealed_percent.into(),
         }
     }
 }
@@ -167,4 +182,24 @@ pub(crate) fn number(n: u64) -> i64 {
 
 pub(crate) fn call_id(call: i64) -> CallId {
     CallId(u64::try_from(call).unwrap_or(u64::MAX))
+}
+
+/// A speaker or a microphone.
+#[napi(object)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// The system's name of it.
+    pub id: String,
+    /// `output` or `input`.
+    pub kind: String,
+    /// What the system takes when nobody chooses.
+    pub is_default: bool,
+}
+
+impl From<monipy_core::device::Device> for Device {
+    fn from(d: monipy_core::device::Device) -> Self {
+        let kind = if d.way == monipy_core::device::Way::Output { "output" } else { "input" };
+        Device { name: d.name, id: d.id, kind: kind.into(), is_default: d.is_default }
+    }
 }

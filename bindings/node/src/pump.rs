@@ -82,7 +82,9 @@ impl Engine {
                 batch.wrote.get_or_insert_default().push(Wrote { writer, over });
             }
             Done::Recorded { recording, result } => {
-                self.recordings.remove(&recording);
+                if let Some(ended) = self.recordings.remove(&recording) {
+                    self.recorded.insert(recording, ended);
+                }
                 let (code, status, seconds) = match result {
                     Ok(recorded) => (200, "recorded".to_owned(), recorded.as_secs_f64()),
                     Err(error) => (1003, format!("path: {error}"), 0.0),

@@ -80,6 +80,44 @@ impl Engine {
             }
         }
     }
+    /// Leaves out what is said from now on, or goes on.
+    #[napi(catch_unwind)]
+    pub fn pause_recording(&self, recording: u32, paused: bool) {
+        if let Some(recording) = self.recordings.get(&recording) {
+            if paused {
+                recording.pause();
+            } else {
+                recording.resume();
+            }
+        }
+    }
+    /// Writes a page about a recording; says what is wrong, or nothing.
+    #[napi(catch_unwind)]
+    pub fn report(&self, recording: u32, path: String) -> Option<String> {
+        let Some(recording) = self.recordings.get(&recording).or_else(|| self.recorded.get(&recording)) else {
+            return Some("recording: it is not known".into());
+        };
+        recording.report(&path).err().map(|e| format!("path: {path} cannot be written: {e}"))
+    }
+    /// Lets go of a recording that has ended.
+    #[napi(catch_unwind)]
+    pub fn forget_recording(&mut self, recording: u32) {
+        self.recorded.remove(&recording);
+    }
+    /// Uses this speaker, or the default, from now on.
+    #[napi(catch_unwind)]
+    pub fn set_output_device(&self, name: Option<String>) {
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.set_output_device(name.as_deref());
+        }
+    }
+    /// Uses this microphone, or the default, from now on.
+    #[napi(catch_unwind)]
+    pub fn set_input_device(&self, name: Option<String>) {
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.set_input_device(name.as_deref());
+        }
+    }
     /// Ends a recording.
     #[napi(catch_unwind)]
     pub fn stop_recording(&self, recording: u32) {
@@ -89,7 +127,7 @@ impl Engine {
     }
     /// Seconds that are in the file of a recording that goes on; -1 of one that has ended.
     #[napi(catch_unwind)]
-    pub fn recorded(&self, recording: u32) -> f64 {
+    pub fn recorded_seconds(&self, recording: u32) -> f64 {
         self.recordings.get(&recording).map_or(-1.0, |r| r.recorded().as_secs_f64())
     }
 

@@ -10,6 +10,7 @@ const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 const { finished, pipeline } = require('node:stream/promises')
 const { Readable } = require('node:stream')
+const MONIPY = require('monipy')
 const { Centre, skip } = require('./support/centre')
 
 function scenario(name, body) {
@@ -155,6 +156,44 @@ scenario('a recording holds both sides, and ends with the call or when it is sto
   assert.ok(share(side(0), 440, 16000) > 0.8)
   assert.ok(share(side(1), 1000, 16000) > 0.8)
   assert.throws(() => stream.record(path.join(folder, 'late.wav')), { code: 1002 })
+})
+
+scenario('a recording in Ogg Opus is paused, marked, and reported on', async (centre, phone, t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'monipy-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const { stream } = await centre.talking(phone)
+  const recording = stream.record(path.join(folder, 'call.opus'))
+  const frames = stream.frames({ rate: 8000, frameMs: 20 })
+  const hear = async (count) => {
+    for (let i = 0; i < count; i++) await frames.next()
+  }
+  await hear(75)
+  recording.pause()
+  await hear(50)
+  recording.resume()
+  await hear(75)
+  const { code, seconds } = await recording.stop()
+  assert.equal(code, 200)
+  assert.ok(seconds >= 1.5 && seconds <= 3.6, String(seconds))
+  const bytes = fs.readFileSync(recording.path, 'latin1')
+  assert.equal(bytes.split('OpusHead').length - 1, 2)
+  assert.match(bytes, /COMMENT=monipy: goes on after a pause of /)
+  recording.report(path.join(folder, 'call.html'))
+  assert.match(fs.readFileSync(path.join(folder, 'call.html'), 'utf8'), /<h1>Call in call\.opus<\/h1>/)
+  assert.throws(() => recording.report('/nowhere/call.html'), { code: 1003 })
+  await frames.return()
+})
+
+scenario('sound cards are listed, or there is no sound system', async () => {
+  try {
+    for (const { name, kind, isDefault } of MONIPY.devices()) {
+      assert.equal(typeof name, 'string')
+      assert.ok(['input', 'output'].includes(kind))
+      assert.equal(typeof isDefault, 'boolean')
+    }
+  } catch (error) {
+    assert.equal(error.code, 415)
+  }
 })
 
 scenario('a recording that cannot be written says so', async (centre, phone) => {

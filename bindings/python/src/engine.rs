@@ -144,6 +144,10 @@ impl Engine {
             d.set_item("mos", s.mos)?;
             d.set_item("level_dbfs", s.level_dbfs)?;
             d.set_item("sent_level_dbfs", s.sent_level_dbfs)?;
+            d.set_item("clipped_samples", s.clipped_samples)?;
+            d.set_item("sounding_samples_sent", s.sounding_samples_sent)?;
+            d.set_item("loss_percent", s.loss_percent)?;
+            d.set_item("concealed_percent", s.concealed_percent)?;
             Ok(Some(d))
         })
     }
@@ -171,6 +175,22 @@ impl Engine {
         entry(py, || {
             let recording = py.detach(|| self.supervisor.get().record(CallId(call), path, rate));
             recording.map(Recording::new).map_err(|e| raised(py, &e))
+        })
+    }
+
+    /// Uses this speaker (or the default) from now on.
+    fn set_output_device(&self, py: Python<'_>, name: Option<String>) -> PyResult<()> {
+        entry(py, || {
+            self.supervisor.get().set_output_device(name.as_deref());
+            Ok(())
+        })
+    }
+
+    /// Uses this microphone (or the default) from now on.
+    fn set_input_device(&self, py: Python<'_>, name: Option<String>) -> PyResult<()> {
+        entry(py, || {
+            self.supervisor.get().set_input_device(name.as_deref());
+            Ok(())
         })
     }
 
@@ -204,6 +224,16 @@ fn state_name(state: CallState) -> &'static str {
         CallState::Answered => "answered",
         CallState::Ended => "ended",
     }
+}
+
+/// Every speaker and microphone: name, id, "output" or "input", whether it is the default.
+#[pyfunction]
+pub(crate) fn devices(py: Python<'_>) -> PyResult<Vec<(String, String, &'static str, bool)>> {
+    entry(py, || {
+        let found = py.detach(monipy_core::device::devices).map_err(|e| raised(py, &e))?;
+        let kind = |way| if way == monipy_core::device::Way::Output { "output" } else { "input" };
+        Ok(found.into_iter().map(|d| (d.name, d.id, kind(d.way), d.is_default)).collect())
+    })
 }
 
 /// Closes many at once, within `timeout` seconds for all of them together.

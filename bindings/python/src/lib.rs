@@ -33,6 +33,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<recording::Recording>()?;
     m.add_class::<pending::Pending>()?;
     m.add_function(wrap_pyfunction!(engine::close_all, m)?)?;
+    m.add_function(wrap_pyfunction!(engine::devices, m)?)?;
     m.add_function(wrap_pyfunction!(audio::resample, m)?)?;
     m.add_function(wrap_pyfunction!(errors::report, m)?)?;
     m.add_function(wrap_pyfunction!(logging::log_start, m)?)?;

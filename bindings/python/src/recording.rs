@@ -4,6 +4,7 @@ use crate::guard::{Owned, entry};
 use crate::hub::{Hub, Outcome};
 use crate::pending::block_on;
 use pyo3::prelude::*;
+use std::path::PathBuf;
 
 /// A recording that goes on, or has ended.
 #[pyclass(frozen, module = "monipy._native")]
@@ -24,6 +25,32 @@ impl Recording {
         entry(py, || {
             self.recording.get().stop();
             Ok(())
+        })
+    }
+
+    /// Leaves out what is said from now on, or goes on.
+    fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
+        entry(py, || {
+            let recording = self.recording.get();
+            if paused {
+                recording.pause()
+            } else {
+                recording.resume()
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether it is paused.
+    fn paused(&self, py: Python<'_>) -> PyResult<bool> {
+        entry(py, || Ok(self.recording.get().is_paused()))
+    }
+
+    /// Writes a page of HTML about what was recorded so far.
+    fn report(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        entry(py, || {
+            let recording = self.recording.get().clone();
+            Ok(py.detach(move || recording.report(path))?)
         })
     }
 

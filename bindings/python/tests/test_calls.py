@@ -220,6 +220,46 @@ def test_a_recording_holds_both_sides_together(centre: Centre, tmp_path: Path) -
     asyncio.run(main())
 
 
+def test_a_recording_in_ogg_opus_is_paused_marked_and_reported_on(centre: Centre, tmp_path: Path) -> None:
+    async def hear(call: monipy.Call, seconds: float) -> None:
+        """Waits in the call's own time."""
+        left = seconds * 50
+        async for _ in call.audio(rate=8000, frame_ms=20):
+            left -= 1
+            if left <= 0:
+                return
+
+    async def main() -> None:
+        async with barged(centre) as call:
+            recording = call.record(tmp_path / "call.opus")
+            await hear(call, 1.5)
+            recording.pause()
+            assert recording.paused
+            await hear(call, 1)
+            recording.resume()
+            await hear(call, 1.5)
+            seconds = await recording.stop()
+            assert 1.5 <= seconds <= 3.6
+            data = (tmp_path / "call.opus").read_bytes()
+            assert data.count(b"OpusHead") == 2
+            assert b"COMMENT=monipy: goes on after a pause of " in data
+            recording.report(tmp_path / "call.html")
+            assert "<h1>Call in call.opus</h1>" in (tmp_path / "call.html").read_text()
+            stats = call.stats
+            assert stats is not None and stats.packets_received > 0 and stats.loss_percent >= 0
+
+    asyncio.run(main())
+
+
+def test_sound_cards_are_listed_or_there_is_no_sound_system() -> None:
+    try:
+        devices = monipy.devices()
+    except monipy.MediaFailed as e:
+        assert e.code == 415
+    else:
+        assert all(d.name and d.kind in ("input", "output") for d in devices)
+
+
 def test_a_recording_that_cannot_be(centre: Centre, tmp_path: Path) -> None:
     async def main() -> None:
         async with barged(centre) as call:

@@ -1,7 +1,7 @@
 //! The sound of one call, owned by the media worker that ticks it.
 
 use super::control::{AudioEvent, CallAudioControl, CaptureSource, Command, ControlShared, PlaybackSink};
-use super::io::{AudioFrame, AudioIo, FrameRef, StreamSender};
+use super::io::{AudioFrame, AudioIo, FrameRef, HeardPacket, StreamSender};
 use super::level::{LevelMeter, SILENCE_DBFS};
 use super::mos::{self, Interval};
 use super::receive::{PacketKind, ReceiveStats, Receiver, Tuning};
@@ -11,9 +11,11 @@ use super::send::{SendPath, SentKey};
 use super::sides::Sides;
 use super::tap::Framer;
 use super::telephone_event::{EventReceiver, Key};
+use super::voice::{VoiceProcessing, VoiceProcessor};
 use crate::call::CallId;
 use crate::config::{AudioMode, Codec};
 use crate::event::Stats;
+use crate::quality::{Moment, Watch};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -80,6 +82,13 @@ struct Callbacks {
     resampler: Resampler,
 }
 
+/// Counters at the beginning of a second.
+#[derive(Debug, Default)]
+struct SecondBegan {
+    received: u64,
+    clipped: u64,
+}
+
 struct Playback {
     sink: Box<dyn PlaybackSink>,
     framer: Framer,
@@ -88,6 +97,7 @@ struct Playback {
 struct Capture {
     source: Box<dyn CaptureSource>,
     resampler: Resampler,
+    voice: Option<VoiceProcessor>,
 }
 
 /// The sound of one call. Belongs to one thread, which calls [`CallAudio::push_rtp`] for what came
@@ -106,14 +116,20 @@ pub struct CallAudio {
     sender: SendPath,
     taps: Vec<(StreamSender, Framer)>,
     sides: Vec<Sides>,
+    packets: Vec<StreamSender<HeardPacket>>,
     callbacks: Option<Callbacks>,
     playback: Option<Playback>,
     capture: Option<Capture>,
+    voice: VoiceProcessing,
     level: LevelMeter,
     events: VecDeque<AudioEvent>,
     last_packet: Option<Instant>,
     told_no_packets: bool,
     stats: Stats,
+    quality: Watch,
+    second_began: SecondBegan,
+    /// How long nothing has come though it should.
+    without_packets: Duration,
     round_trip_ms: Option<f32>,
     at_last_mos: ReceiveStats,
     mos: f32,
@@ -136,6 +152,7 @@ impl CallAudio {
         let (handle, control) = CallAudioControl::new(config.call);
         let mut sender = SendPath::new(config.first_sequence_number, config.first_timestamp);
         sender.set_codec(config.codecs.send, config.codecs.telephone_event);
+        sender.set_silenced(config.mode == AudioMode::None);
         let heard_codec = config.codecs.receive.first().map_or(Codec::Opus, |r| r.1);
         let audio = CallAudio {
             control,
@@ -149,14 +166,19 @@ impl CallAudio {
             sender,
             taps: Vec::new(),
             sides: Vec::new(),
+            packets: Vec::new(),
             callbacks: None,
             playback: None,
             capture: None,
+            voice: VoiceProcessing::default(),
             level: LevelMeter::default(),
             events: VecDeque::new(),
             last_packet: None,
             told_no_packets: false,
             stats: Stats { level_dbfs: SILENCE_DBFS, sent_level_dbfs: SILENCE_DBFS, ..Stats::default() },
+            quality: Watch::default(),
+            second_began: SecondBegan::default(),
+            without_packets: Duration::ZERO,
             round_trip_ms: None,
             at_last_mos: ReceiveStats::default(),
             mos: mos::mos_of_rating(93.2),
@@ -194,9 +216,27 @@ impl CallAudio {
                 let key = self.key_receiver.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, clock);
                 self.tell_key(key);
             }
-            PacketKind::Audio(codec) => self.heard_codec = codec,
+            PacketKind::Audio(codec) => {
+                self.heard_codec = codec;
+                if self.receiving {
+                    self.hand_on(codec, &packet);
+                }
+            }
         }
         self.receiver.push(packet, kind);
+    }
+
+    /// Gives a packet to the recordings that take packets.
+    fn hand_on(&mut self, codec: Codec, packet: &RtpPacket) {
+        self.packets.retain(|sender| {
+            sender.send(HeardPacket {
+                codec,
+                sequence_number: packet.sequence_number,
+                timestamp: packet.timestamp,
+                ssrc: packet.ssrc,
+                payload: packet.payload.clone(),
+            })
+        });
     }
 
     fn tell_key(&mut self, key: Option<Key>) {
@@ -251,6 +291,7 @@ impl CallAudio {
         match command {
             Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
             Command::Sides { sender, sample_rate } => self.sides.push(Sides::new(sender, sample_rate)),
+            Command::Packets(sender) => self.packets.push(sender),
             Command::Writer(source) => self.sender.add_writer(source),
             Command::Mute(muted) => self.sender.set_muted(muted),
             Command::Dtmf { digits, duration_ms, gap_ms } => {
@@ -277,8 +318,16 @@ impl CallAudio {
             }
             Command::Device { playback, capture } => {
                 self.playback = playback.map(|sink| Playback { framer: Framer::new(sink.sample_rate(), 10), sink });
-                self.capture =
-                    capture.map(|source| Capture { resampler: Resampler::new(source.sample_rate(), source.sample_rate()), source });
+                self.capture = capture.map(|source| {
+                    let rate = source.sample_rate();
+                    Capture { resampler: Resampler::new(rate, rate), source, voice: VoiceProcessor::new(self.voice, rate) }
+                });
+            }
+            Command::Voice(wanted) => {
+                self.voice = wanted;
+                if let Some(capture) = &mut self.capture {
+                    capture.voice = VoiceProcessor::new(wanted, capture.source.sample_rate());
+                }
             }
             Command::RoundTrip(round_trip) => self.round_trip_ms = Some(round_trip.as_secs_f32() * 1000.0),
         }
@@ -330,7 +379,13 @@ impl CallAudio {
             });
         }
         if let Some(Playback { sink, framer }) = &mut self.playback {
-            framer.push(&pcm, rate, concealed, |_, _, pcm| sink.play(pcm));
+            let mut voice = self.capture.as_mut().and_then(|c| c.voice.as_mut());
+            framer.push(&pcm, rate, concealed, |_, _, pcm| {
+                if let Some(voice) = &mut voice {
+                    voice.render(pcm);
+                }
+                sink.play(pcm);
+            });
         }
         self.pcm = pcm;
     }
@@ -367,6 +422,8 @@ impl CallAudio {
             self.scratch[got..].fill(0);
             if got == 0 {
                 self.scratch.clear();
+            } else if let Some(voice) = &mut capture.voice {
+                voice.capture(&mut self.scratch);
             }
         }
         let speaks = self.config.mode != AudioMode::None;
@@ -386,6 +443,7 @@ impl CallAudio {
     fn watch(&mut self, at: Instant) {
         let last = *self.last_packet.get_or_insert(at);
         let silent = at.saturating_duration_since(last);
+        self.without_packets = if self.receiving { silent } else { Duration::ZERO };
         if self.receiving && !self.told_no_packets && silent >= NO_PACKETS_AFTER {
             self.told_no_packets = true;
             self.tell(AudioEvent::NoPackets { silent_ms: silent.as_millis() as u32 });
@@ -394,9 +452,14 @@ impl CallAudio {
 
     fn publish(&mut self) {
         let received = self.receiver.stats();
-        if self.ticks.is_multiple_of(MOS_TICKS) && self.receiver.has_stream() {
+        let second = self.ticks.is_multiple_of(MOS_TICKS);
+        if second && self.receiver.has_stream() {
             let before = std::mem::replace(&mut self.at_last_mos, received);
             let invented = received.concealed_ticks.saturating_sub(before.concealed_ticks) as f32;
+            let lost = received.lost.saturating_sub(before.lost);
+            let came = self.stats.packets_received.saturating_sub(self.second_began.received);
+            self.stats.loss_percent = lost as f32 * 100.0 / (lost + came).max(1) as f32;
+            self.stats.concealed_percent = invented / (MOS_TICKS as f32 * 4.8);
             self.mos = mos::mos(&Interval {
                 codec: self.heard_codec,
                 one_way_delay_ms: self.round_trip_ms.unwrap_or(0.0) / 2.0 + received.delay_ms + FIXED_DELAY_MS,
@@ -415,7 +478,32 @@ impl CallAudio {
         self.stats.mos = self.mos;
         self.stats.level_dbfs = self.level.rms_dbfs();
         self.stats.sent_level_dbfs = self.sender.level_dbfs();
+        self.stats.clipped_samples = self.level.clipped();
+        self.stats.sounding_samples_sent = self.sender.sounding_samples;
         self.control.publish(self.stats);
+        if second {
+            self.end_of_second();
+        }
+    }
+
+    /// The figures of a second: for the warnings, and for who records.
+    fn end_of_second(&mut self) {
+        let before = std::mem::replace(
+            &mut self.second_began,
+            SecondBegan { received: self.stats.packets_received, clipped: self.stats.clipped_samples },
+        );
+        let without_packets = self.without_packets.as_secs_f32();
+        let moment = Moment {
+            stats: self.stats,
+            without_packets,
+            clipped: self.stats.clipped_samples.saturating_sub(before.clipped),
+            speaking: self.capture.is_some() && self.sender.may_sound(),
+            paused: false,
+        };
+        self.control.publish_moment(moment);
+        for warning in self.quality.second(&moment) {
+            self.tell(AudioEvent::Warning(warning));
+        }
     }
 
     /// When the next tick is due; `None` before the first.

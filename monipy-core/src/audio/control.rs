@@ -2,11 +2,15 @@
 //! a push or a swap and never longer, so that a tick does not wait; figures are read from a copy.
 
 use super::call_audio::CodecMap;
-use super::io::{AudioIo, AudioStream, AudioWriter, StreamSender, WriterSource, audio_stream, audio_writer};
+use super::io::{
+    AudioIo, AudioStream, AudioWriter, HeardPacket, PacketStream, StreamSender, WriterSource, audio_stream, audio_writer, packet_stream,
+};
 use super::sides;
+use super::voice::VoiceProcessing;
 use crate::call::CallId;
 use crate::error::{Error, Result};
 use crate::event::Stats;
+use crate::quality::{Moment, Warning};
 use crate::vocabulary::code;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +34,7 @@ pub trait CaptureSource: Send {
 }
 
 /// Something a call's sound has to tell the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum AudioEvent {
     /// The far side pressed a key (RFC 4733): once per key, when its end is known.
@@ -54,11 +58,14 @@ pub enum AudioEvent {
     },
     /// Packets come again after [`AudioEvent::NoPackets`].
     PacketsAgain,
+    /// The quality became bad, or good again.
+    Warning(Warning),
 }
 
 pub(crate) enum Command {
     Tap { sender: StreamSender, sample_rate: u32, frame_ms: u32 },
     Sides { sender: StreamSender, sample_rate: u32 },
+    Packets(StreamSender<HeardPacket>),
     Writer(WriterSource),
     Mute(bool),
     Dtmf { digits: Vec<char>, duration_ms: u32, gap_ms: u32 },
@@ -66,6 +73,7 @@ pub(crate) enum Command {
     Codecs(CodecMap),
     Io(Option<Arc<dyn AudioIo>>),
     Device { playback: Option<Box<dyn PlaybackSink>>, capture: Option<Box<dyn CaptureSource>> },
+    Voice(VoiceProcessing),
     RoundTrip(Duration),
 }
 
@@ -75,6 +83,8 @@ pub(crate) struct ControlShared {
     pending: AtomicBool,
     closed: AtomicBool,
     stats: Mutex<Stats>,
+    /// The last whole second, and its number; 0 before the first.
+    moment: Mutex<(u64, Moment)>,
     /// Samples other than zero that went into an encoder.
     pub(crate) sounding_samples_sent: AtomicU64,
 }
@@ -89,6 +99,11 @@ impl ControlShared {
 
     pub(crate) fn publish(&self, stats: Stats) {
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+
+    pub(crate) fn publish_moment(&self, moment: Moment) {
+        let mut last = self.moment.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (last.0 + 1, moment);
     }
 
     pub(crate) fn close(&self) {
@@ -119,6 +134,7 @@ impl CallAudioControl {
             pending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             stats: Mutex::new(Stats { level_dbfs: -127.0, sent_level_dbfs: -127.0, ..Stats::default() }),
+            moment: Mutex::default(),
             sounding_samples_sent: AtomicU64::new(0),
         });
         (CallAudioControl { call, shared: shared.clone() }, shared)
@@ -165,6 +181,17 @@ impl CallAudioControl {
         self.check_open()?;
         let (sender, stream) = audio_stream(sides::FRAME_MS);
         self.give(Command::Sides { sender, sample_rate });
+        Ok(stream)
+    }
+
+    /// The packets of what is heard, as they come, from now on.
+    ///
+    /// # Errors
+    /// 1002 when the call is over.
+    pub(crate) fn add_packets(&self) -> Result<PacketStream> {
+        self.check_open()?;
+        let (sender, stream) = packet_stream();
+        self.give(Command::Packets(sender));
         Ok(stream)
     }
 
@@ -220,6 +247,11 @@ impl CallAudioControl {
         self.give(Command::Device { playback, capture });
     }
 
+    /// What is done to the microphone's sound; nothing at first.
+    pub fn set_voice_processing(&self, wanted: VoiceProcessing) {
+        self.give(Command::Voice(wanted));
+    }
+
     /// The round-trip time that RTCP reports gave, for the statistics and the MOS.
     pub fn set_round_trip(&self, round_trip: Duration) {
         self.give(Command::RoundTrip(round_trip));
@@ -229,6 +261,11 @@ impl CallAudioControl {
     #[must_use]
     pub fn stats(&self) -> Stats {
         *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last whole second, and its number from 1 on; 0 before the first.
+    pub(crate) fn moment(&self) -> (u64, Moment) {
+        *self.shared.moment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Samples other than zero that were handed to an encoder since the call began. Stands still

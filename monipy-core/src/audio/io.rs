@@ -5,6 +5,8 @@
 //! [`tokio::sync::Notify`] (which needs no runtime), plain threads through a condition variable.
 
 use crate::call::CallId;
+use crate::config::Codec;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -157,7 +159,7 @@ impl AudioStream {
     }
 }
 
-fn next_or_over(queue: &mut Queue<AudioFrame>) -> Option<Option<AudioFrame>> {
+fn next_or_over<T>(queue: &mut Queue<T>) -> Option<Option<T>> {
     match queue.items.pop_front() {
         Some(frame) => Some(Some(frame)),
         None if queue.call_over => Some(None),
@@ -173,15 +175,15 @@ impl Drop for AudioStream {
     }
 }
 
-/// The media thread's end of an [`AudioStream`]. Dropping it ends the stream.
+/// The media thread's end of an [`AudioStream`], or of another queue. Dropping it ends the stream.
 #[derive(Debug)]
-pub(crate) struct StreamSender {
-    shared: Arc<Shared<AudioFrame>>,
+pub(crate) struct StreamSender<T = AudioFrame> {
+    shared: Arc<Shared<T>>,
 }
 
-impl StreamSender {
+impl<T> StreamSender<T> {
     /// Queues a frame, dropping the oldest when the queue is full. False once nobody reads.
-    pub(crate) fn send(&self, frame: AudioFrame) -> bool {
+    pub(crate) fn send(&self, frame: T) -> bool {
         let mut queue = self.shared.lock();
         if queue.abandoned {
             return false;
@@ -197,7 +199,7 @@ impl StreamSender {
     }
 }
 
-impl Drop for StreamSender {
+impl<T> Drop for StreamSender<T> {
     fn drop(&mut self) {
         self.shared.end();
     }
@@ -207,6 +209,41 @@ impl Drop for StreamSender {
 pub(crate) fn audio_stream(frame_ms: u32) -> (StreamSender, AudioStream) {
     let shared = Shared::new((1000 / frame_ms.max(1)).max(2) as usize);
     (StreamSender { shared: shared.clone() }, AudioStream { shared })
+}
+
+/// An encoded packet of what is heard, as it came: for recordings that do not decode.
+#[derive(Debug, Clone)]
+pub(crate) struct HeardPacket {
+    pub(crate) codec: Codec,
+    pub(crate) sequence_number: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+    pub(crate) payload: Bytes,
+}
+
+/// Packets of one call in the order they came; the oldest is dropped when nobody takes them.
+#[derive(Debug)]
+pub(crate) struct PacketStream {
+    shared: Arc<Shared<HeardPacket>>,
+}
+
+impl PacketStream {
+    /// The next packet; `None` when the call is over and all have been taken.
+    pub(crate) async fn next(&mut self) -> Option<HeardPacket> {
+        self.shared.wait(next_or_over).await
+    }
+}
+
+impl Drop for PacketStream {
+    fn drop(&mut self) {
+        self.shared.lock().abandoned = true;
+    }
+}
+
+/// A queue for ten seconds of packets and the end that feeds it: a disk may take its time.
+pub(crate) fn packet_stream() -> (StreamSender<HeardPacket>, PacketStream) {
+    let shared = Shared::new(500);
+    (StreamSender { shared: shared.clone() }, PacketStream { shared })
 }
 
 /// A way to speak into a call. Dropping it lets what is queued play out.

@@ -23,11 +23,31 @@ mod sides;
 mod tap;
 pub mod telephone_event;
 pub mod tone;
+mod voice;
 pub mod wav;
 
 pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
+pub(crate) use io::{HeardPacket, PacketStream};
+
+/// The sound of a call for tests of other rooms.
 #[cfg(test)]
-pub(crate) use io::{StreamSender, audio_stream};
+pub(crate) fn test_call(codec: crate::Codec) -> (CallAudio, CallAudioControl) {
+    CallAudio::new(CallAudioConfig {
+        call: crate::CallId(1),
+        codecs: CodecMap { receive: vec![(111, codec)], send: Some((111, codec)), ..CodecMap::default() },
+        mode: crate::AudioMode::Application,
+        sample_rate: 48_000,
+        frame_ms: 20,
+        jitter_min_ms: 0,
+        jitter_max_ms: 500,
+        first_sequence_number: 1,
+        first_timestamp: 1,
+    })
+}
+
+#[cfg(test)]
+pub(crate) use io::{StreamSender, audio_stream, packet_stream};
 pub use rtp::{OutboundRtp, RtpPacket};
+pub use voice::{VoiceProcessing, VoiceProcessor};

@@ -4,7 +4,7 @@
 
 use super::resample::Resampler;
 use super::wav::WavFile;
-use opus_pure::{OggOpusWriter, OpusHead, packet};
+use opus_pure::{OggOpusWriter, OpusHead, OpusTags, packet};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
@@ -60,13 +60,20 @@ impl StereoRecorder {
 const REORDER: usize = 16;
 /// The longest pause that is filled, in frames of 20 ms: longer ones are shortened to it.
 const LONGEST_PAUSE: i64 = 30_000;
+/// Frames that may lie in memory: half a second.
+const FRAMES_IN_MEMORY: u32 = 25;
+/// More than any page holds.
+const LARGE_PAGE: usize = 65_025;
 /// 20 ms in ticks of 48 kHz.
 const FRAME_TICKS: i64 = 960;
 
 /// One side's Opus packets in an Ogg file. What was lost, and the far side's pauses, become empty
 /// frames, which players conceal, so that the file's time is the call's.
 pub struct OggOpusRecorder<W: Write> {
-    writer: OggOpusWriter<W>,
+    writer: Option<OggOpusWriter<W>>,
+    links: u32,
+    frames: u64,
+    since_flush: u32,
     waiting: BTreeMap<i64, (i64, Vec<u8>)>,
     /// Sequence number and timestamp of the last packet taken, extended.
     last: Option<(i64, i64)>,
@@ -82,9 +89,61 @@ impl<W: Write> OggOpusRecorder<W> {
     /// # Errors
     /// What the writer says.
     pub fn new(sink: W) -> io::Result<Self> {
-        let head = OpusHead::new(1, 48_000).map_err(io::Error::other)?;
-        let writer = OggOpusWriter::new(sink, head).map_err(io::Error::other)?;
-        Ok(OggOpusRecorder { writer, waiting: BTreeMap::new(), last: None, written: None, toc: 0x08 })
+        let writer = Some(link(sink, 1, None)?);
+        Ok(OggOpusRecorder { writer, links: 1, frames: 0, since_flush: 0, waiting: BTreeMap::new(), last: None, written: None, toc: 0x08 })
+    }
+
+    /// What is in the file so far, ms.
+    #[must_use]
+    pub fn recorded_ms(&self) -> u64 {
+        self.frames / 48
+    }
+
+    /// The packets that follow are of another source, with numbers and a clock of its own: they
+    /// follow on what is there.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn new_source(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            self.write_first()?;
+        }
+        self.last = None;
+        self.written = None;
+        Ok(())
+    }
+
+    /// Marks a pause: what follows is a link of its own in the chain (RFC 7845 3), whose comment
+    /// header carries `comment`.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn mark(&mut self, comment: &str) -> io::Result<()> {
+        self.new_source()?;
+        if let Some(writer) = self.writer.take() {
+            let sink = writer.finish().map_err(io::Error::other)?;
+            self.links += 1;
+            self.writer = Some(link(sink, self.links, Some(comment))?);
+        }
+        Ok(())
+    }
+
+    /// Writes a packet, and a page of the file at least every half second, so that a crash leaves
+    /// all but that.
+    fn append(&mut self, payload: &[u8], ticks: u32) -> io::Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        self.since_flush += 1;
+        let due = self.since_flush > FRAMES_IN_MEMORY;
+        writer.set_page_target(if due { 1 } else { LARGE_PAGE });
+        writer.write_packet_with_duration(payload, ticks).map_err(io::Error::other)?;
+        self.frames += u64::from(ticks);
+        if due {
+            self.since_flush = 0;
+            if let Some(sink) = writer.get_mut() {
+                sink.flush()?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes a packet as it came (RTP sequence number, timestamp at 48 kHz, payload); duplicates
@@ -126,7 +185,7 @@ impl<W: Write> OggOpusRecorder<W> {
         let frames = ((time - expected) / FRAME_TICKS).clamp(0, LONGEST_PAUSE);
         for _ in 0..frames {
             // The same kind of packet with one frame of no length (RFC 6716 3.2.1), of 20 ms.
-            self.writer.write_packet_with_duration(&[self.toc & 0xfc], FRAME_TICKS as u32).map_err(io::Error::other)?;
+            self.append(&[self.toc & 0xfc], FRAME_TICKS as u32)?;
         }
         if let Some(&toc) = payload.first()
             && packet::samples_per_frame(&payload, 48_000).is_ok_and(|n| n as i64 == FRAME_TICKS)
@@ -134,7 +193,7 @@ impl<W: Write> OggOpusRecorder<W> {
             self.toc = toc;
         }
         let duration = packet::samples_48k(&payload).map_err(io::Error::other)?;
-        self.writer.write_packet(&payload).map_err(io::Error::other)?;
+        self.append(&payload, duration as u32)?;
         self.written = Some((sequence, time + duration as i64));
         Ok(())
     }
@@ -143,10 +202,25 @@ impl<W: Write> OggOpusRecorder<W> {
     ///
     /// # Errors
     /// What the writer says.
-    pub fn finish(mut self) -> io::Result<W> {
-        while !self.waiting.is_empty() {
-            self.write_first()?;
-        }
-        self.writer.finish().map_err(io::Error::other)
+    pub fn finish(self) -> io::Result<W> {
+        self.finish_counted(&mut 0)
     }
+
+    /// [`OggOpusRecorder::finish`]; `recorded_ms` becomes what is in the file.
+    pub(crate) fn finish_counted(mut self, recorded_ms: &mut u64) -> io::Result<W> {
+        self.new_source()?;
+        *recorded_ms = self.recorded_ms();
+        let writer = self.writer.take().ok_or_else(|| io::Error::other("the file could not be gone on with"))?;
+        writer.finish().map_err(io::Error::other)
+    }
+}
+
+/// The headers of a link of the chain.
+fn link<W: Write>(sink: W, number: u32, comment: Option<&str>) -> io::Result<OggOpusWriter<W>> {
+    let head = OpusHead::new(1, 48_000).map_err(io::Error::other)?;
+    let mut tags = OpusTags::new();
+    if let Some(comment) = comment {
+        tags.push("COMMENT", comment).map_err(io::Error::other)?;
+    }
+    OggOpusWriter::with_serial(sink, head, tags, number).map_err(io::Error::other)
 }

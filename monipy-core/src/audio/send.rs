@@ -42,6 +42,8 @@ pub(crate) struct SendPath {
     /// The next packet begins a talk spurt (RFC 3551 4.1).
     marker: bool,
     muted: bool,
+    /// The configuration wants nothing sent but silence.
+    silenced: bool,
     allowed: bool,
     writers: Vec<Writer>,
     events: EventSender,
@@ -70,6 +72,7 @@ impl SendPath {
             timestamp,
             marker: true,
             muted: false,
+            silenced: false,
             allowed: true,
             writers: Vec::new(),
             events: EventSender::new(8000),
@@ -103,6 +106,11 @@ impl SendPath {
         self.muted = muted;
     }
 
+    /// Silence for good, whoever writes (audio mode `none`).
+    pub(crate) fn set_silenced(&mut self, silenced: bool) {
+        self.silenced = silenced;
+    }
+
     pub(crate) fn set_allowed(&mut self, allowed: bool) {
         self.marker |= allowed && !self.allowed;
         self.allowed = allowed;
@@ -111,6 +119,11 @@ impl SendPath {
     pub(crate) fn add_writer(&mut self, source: WriterSource) {
         let resampler = Resampler::new(source.sample_rate, source.sample_rate);
         self.writers.push(Writer { source, resampler, waited: 0 });
+    }
+
+    /// Whether a source would be heard by the far side.
+    pub(crate) fn may_sound(&self) -> bool {
+        self.allowed && !self.muted && !self.silenced && self.codec.is_some()
     }
 
     /// Queues a key; false when telephone events were not negotiated.
@@ -195,7 +208,7 @@ impl SendPath {
             any = true;
         }
         let before = self.frame.len();
-        if any && !self.muted {
+        if any && !self.muted && !self.silenced {
             self.mixer.finish(&mut self.frame);
         } else {
             self.frame.resize(before + samples, 0);

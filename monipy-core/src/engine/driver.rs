@@ -3,8 +3,9 @@
 
 use super::machine::{Command, Input, Machine, MediaInput, MediaOp, Output, Token};
 use super::shared::{CallSound, Shared};
+use super::sound_card;
 use super::worker::{self, CallMedia, WorkerCall};
-use crate::audio::{CallAudio, CallAudioConfig, CodecMap};
+use crate::audio::{CallAudio, CallAudioConfig, CodecMap, VoiceProcessing};
 use crate::call::CallId;
 use crate::config::AudioMode;
 use crate::error::{Error, Reply};
@@ -14,7 +15,7 @@ use crate::sip::redact::{redact, redact_numbers};
 use crate::sip::ua::Rng;
 use crate::transport::ws::{self, Link, LinkError, LinkEvent};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -44,6 +45,18 @@ struct DriverCall {
     events: JoinHandle<()>,
     /// An offer being taken back: what is negotiated next waits for it.
     rollback: Option<JoinHandle<()>>,
+    /// Where the cards come to when they have been opened; dropped, they are closed.
+    cards: Arc<Mutex<Cards>>,
+}
+
+/// The sound cards of a call.
+#[derive(Default)]
+struct Cards {
+    /// They were asked for: once a call.
+    wanted: bool,
+    /// The call is over: cards that are being opened just now are not kept.
+    over: bool,
+    session: Option<monipy_device::Session>,
 }
 
 pub(crate) struct Driver {
@@ -86,6 +99,10 @@ impl Driver {
             let input = tokio::select! {
                 biased;
                 request = self.requests.recv() => match request {
+                    Some(Request { command: Command::Devices, .. }) => {
+                        self.choose_devices();
+                        continue;
+                    }
                     Some(request) => {
                         let token = request.reply.map(|reply| self.keep(reply));
                         Input::Command(request.command, token)
@@ -294,11 +311,37 @@ impl Driver {
         }
     }
 
-    /// This build has no sound devices: the user is told once, and the call goes on with PCM.
+    /// Opens speaker and microphone, elsewhere: a sound server may take its time. What cannot be
+    /// opened is told once, and the call goes on with PCM.
     fn open_devices(&self, id: CallId) {
-        if self.shared.config.effective_audio_mode() == AudioMode::Device {
-            let why = "this build has no speaker or microphone; take the call's sound as PCM, or set audio_mode to application";
-            let _ = self.inner_tx.send(Inner::Media(id, MediaInput::DeviceFailed { why: why.into() }));
+        let Some(call) = self.calls.get(&id) else { return };
+        if self.shared.config.effective_audio_mode() != AudioMode::Device || std::mem::replace(&mut lock(&call.cards).wanted, true) {
+            return;
+        }
+        let (cards, control, choice) = (call.cards.clone(), call.sound.control.clone(), self.shared.snapshot().devices.clone());
+        let (tell, notices) = (self.inner_tx.clone(), self.inner_tx.clone());
+        tokio::task::spawn_blocking(move || {
+            let opened = sound_card::open(choice, &control, move |notice| {
+                let (way, name, why) = sound_card::words(&notice);
+                let _ = notices.send(Inner::Media(id, MediaInput::DeviceChanged { way, name, why }));
+            });
+            if let Some(why) = opened.failed {
+                let _ = tell.send(Inner::Media(id, MediaInput::DeviceFailed { why }));
+            }
+            let mut cards = lock(&cards);
+            if !cards.over {
+                cards.session = opened.session;
+            }
+        });
+    }
+
+    /// The cards of every call follow the supervisor's choice.
+    fn choose_devices(&self) {
+        let choice = self.shared.snapshot().devices.clone();
+        for call in self.calls.values() {
+            if let Some(session) = &lock(&call.cards).session {
+                session.choose(choice.clone());
+            }
         }
     }
 
@@ -338,6 +381,9 @@ impl Driver {
             first_sequence_number: (random >> 48) as u16 & 0x7FFF,
             first_timestamp: random as u32,
         });
+        if let Ok(voice) = VoiceProcessing::parse(&config.voice_processing) {
+            control.set_voice_processing(voice);
+        }
         let sound = CallSound { control: control.clone(), transport: stats.clone() };
         {
             let mut snapshot = self.shared.snapshot();
@@ -361,7 +407,10 @@ impl Driver {
                 let _ = tell.send(Inner::Media(id, MediaInput::Transport(event)));
             }
         });
-        self.calls.insert(id, DriverCall { transport, idle: Some(Box::new(idle)), working: None, sound, events, rollback: None });
+        self.calls.insert(
+            id,
+            DriverCall { transport, idle: Some(Box::new(idle)), working: None, sound, events, rollback: None, cards: Arc::default() },
+        );
     }
 
     fn close(&mut self, id: CallId) {
@@ -370,6 +419,13 @@ impl Driver {
         call.events.abort();
         drop(call.working);
         drop(call.idle);
+        let session = {
+            let mut cards = lock(&call.cards);
+            cards.over = true;
+            cards.session.take()
+        };
+        // Its cards close on a thread of their own.
+        drop(session);
         let transport = call.transport;
         self.closing.retain(|task| !task.is_finished());
         self.closing.push(tokio::spawn(async move { transport.close().await }));
@@ -407,6 +463,10 @@ async fn done(task: Option<JoinHandle<()>>) {
     if let Some(task) = task {
         let _ = task.await;
     }
+}
+
+fn lock(cards: &Mutex<Cards>) -> MutexGuard<'_, Cards> {
+    cards.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn next_frame(link: Option<&mut Link>) -> LinkEvent {

@@ -16,6 +16,7 @@ use crate::sip::ua::{CallKey, Input as UaInput, Output as UaOutput, Rng, Ua, UaE
 use crate::transport::backoff::Backoff;
 use crate::transport::ws::LinkError;
 use crate::vocabulary::code;
+use monipy_device::Way;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     },
     /// Answered at once: everything given before has been looked at.
     Settle,
+    /// The choice of sound cards changed. The driver's own: it never comes to the machine.
+    Devices,
     Shutdown,
 }
 
@@ -80,6 +83,7 @@ impl std::fmt::Debug for Command {
             Command::Mute { .. } => "Mute",
             Command::Dtmf { .. } => "Dtmf",
             Command::Settle => "Settle",
+            Command::Devices => "Devices",
             Command::Shutdown => "Shutdown",
         })
     }
@@ -100,6 +104,8 @@ pub(crate) enum MediaInput {
     Audio(AudioEvent),
     /// No device could be opened; the call goes on without.
     DeviceFailed { why: String },
+    /// Sound goes through another card now (its name), or a card is gone (no name).
+    DeviceChanged { way: Way, name: String, why: String },
 }
 
 /// What goes in.
@@ -393,7 +399,7 @@ impl Machine {
         match command {
             Command::Login { id, password } => self.login(&id, password, token),
             Command::Logout => self.logout(token),
-            Command::Settle => self.succeed(token, "settled"),
+            Command::Settle | Command::Devices => self.succeed(token, "settled"),
             Command::Shutdown => self.begin_shutdown(token),
             Command::Call { target } => self.place_call(&target, token),
             Command::Answer { call } => self.answer(call, token),

@@ -15,6 +15,7 @@ mod login;
 pub(crate) mod machine;
 mod negotiation;
 pub(crate) mod shared;
+mod sound_card;
 #[cfg(test)]
 mod tests;
 mod worker;

@@ -179,8 +179,19 @@ impl Machine {
             MediaInput::AnswerApplied(result) => self.answer_applied(id, result),
             MediaInput::Transport(event) => self.transport_event(id, event),
             MediaInput::Audio(AudioEvent::DtmfReceived { digit, duration_ms }) => self.tell_key(id, digit, duration_ms),
+            MediaInput::Audio(AudioEvent::Warning(warning)) => {
+                let spec = warning.kind.spec();
+                let what = if warning.raised { "raised" } else { "cleared" };
+                let status = format!("{} {what}: {:.1} {}", spec.name, warning.value, spec.unit);
+                self.event(EventKind::Warning, Some(id), code::OK, status, Detail::Warning(warning));
+            }
             MediaInput::Audio(event) => log::debug!(target: "monipy::engine", "call {}: {event:?}", id.0),
             MediaInput::DeviceFailed { why } => self.tell_media_failed(id, &why),
+            MediaInput::DeviceChanged { way, name, why } => {
+                let status = if name.is_empty() { format!("no {}: {why}", kind_of(way)) } else { format!("{} {name}", kind_of(way)) };
+                let code = if name.is_empty() { code::MEDIA } else { code::OK };
+                self.event(EventKind::Device, Some(id), code, status, Detail::Device { kind: kind_of(way), name, reason: why });
+            }
         }
     }
 
@@ -399,6 +410,14 @@ impl Machine {
             silent: entry.muted || entry.on_hold,
         };
         self.media(id, flow);
+    }
+}
+
+/// A card's kind as events say it.
+fn kind_of(way: monipy_device::Way) -> &'static str {
+    match way {
+        monipy_device::Way::Output => "speaker",
+        monipy_device::Way::Input => "microphone",
     }
 }
 

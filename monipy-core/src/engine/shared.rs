@@ -24,6 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) calls: Vec<CallInfo>,
     pub(crate) sounds: BTreeMap<CallId, CallSound>,
     pub(crate) audio_io: Option<Arc<dyn AudioIo>>,
+    /// The cards that calls use.
+    pub(crate) devices: monipy_device::Choice,
 }
 
 /// Shared between a supervisor's handles and its actor.
@@ -42,7 +44,8 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let bus = Bus::new(config.event_queue as usize);
-        Shared { config, bus, snapshot: Mutex::default() }
+        let snapshot = Snapshot { devices: super::sound_card::chosen(&config), ..Snapshot::default() };
+        Shared { config, bus, snapshot: Mutex::new(snapshot) }
     }
 
     pub(crate) fn snapshot(&self) -> MutexGuard<'_, Snapshot> {

@@ -13,4 +13,5 @@ mod recordings;
 mod resampling;
 mod streams_and_writers;
 mod tones;
+mod voice;
 mod wav_files;

@@ -36,8 +36,10 @@ from ._errors import (
 )
 from ._generated import *  # noqa: F403
 from ._model import (
+    Device as Device,
     Reply as Reply,
     Stats as Stats,
+    devices as devices,
 )
 from ._native import (
     AudioFrame as AudioFrame,

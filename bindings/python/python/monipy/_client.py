@@ -16,7 +16,7 @@ from ._errors import MonipyError, error_for, login_error
 from ._events import Handlers, check_names, make_event, report
 from ._generated import Code, Event, EventName, SupervisorOptions
 from ._hub import Box, inbox
-from ._model import BaseCall, BaseSupervisor, Reply
+from ._model import BaseCall, BaseRecording, BaseSupervisor, Reply
 from ._streams import AudioStream, CallStream, EventStream
 
 if TYPE_CHECKING:
@@ -74,17 +74,8 @@ class AudioWriter:
         self._sink.clear()
 
 
-class Recording:
+class Recording(BaseRecording):
     """A call on its way to a file. It ends with the call, or with ``stop``."""
-
-    def __init__(self, recording: _native.Recording, path: str) -> None:
-        self._recording = recording
-        self.path = path
-
-    @property
-    def seconds(self) -> float:
-        """What is in the file so far."""
-        return self._recording.seconds()
 
     async def stop(self) -> float:
         """Ends it and waits until the file is whole; gives its seconds. Raises ``OSError`` when the disk did not take it."""
@@ -197,7 +188,8 @@ class Call(BaseCall):
         return taken
 
     def record(self, path: str | os.PathLike[str], rate: int = 16000) -> Recording:
-        """Records the call to a stereo WAV file: what is heard on the left, what is sent on the right. It begins at once and
+        """Records the call: to Ogg Opus, straight from the packets of what is heard, for a name that ends in .opus, .ogg or
+        .oga; else to a stereo WAV file, what is heard on the left, what is sent on the right. It begins at once and
         ends with the call, with ``stop()``, or with an ``async with``. An existing file is replaced."""
         path = os.fspath(path)
         return Recording(self._engine.record(self._id, path, rate), path)

@@ -14,6 +14,7 @@ __all__ = [
     "Code",
     "ConfigOptions",
     "ConnectedEvent",
+    "DeviceEvent",
     "DisconnectedEvent",
     "DtmfEvent",
     "EVENT_CLASSES",
@@ -36,6 +37,7 @@ __all__ = [
     "SupervisorOptions",
     "TryingEvent",
     "UnholdEvent",
+    "WarningEvent",
 ]
 
 #: The vendor's names of the events, as given to ``on``.
@@ -61,6 +63,8 @@ EventName = Literal[
     "stats",
     "reboot",
     "overflow",
+    "device",
+    "warning",
 ]
 
 
@@ -330,6 +334,8 @@ class StatsEvent(Event):
     """RTP packets sent."""
     packets_lost: int
     """RTP packets that never came, before error correction."""
+    packets_recovered: int
+    """Lost packets that in-band error correction restored."""
     concealed_ms: int
     """Milliseconds of sound that had to be invented."""
     jitter_ms: float
@@ -340,6 +346,16 @@ class StatsEvent(Event):
     """Listening quality 1 to 4.5 by the E-model (ITU-T G.107)."""
     level_dbfs: float
     """Level of what is heard, dBFS."""
+    sent_level_dbfs: float
+    """Level of what is sent, dBFS."""
+    clipped_samples: int
+    """Samples of what was heard at full scale."""
+    sounding_samples_sent: int
+    """Samples other than zero that were sent: stands still while the call is muted."""
+    loss_percent: float
+    """Packets lost in the last second, before error correction."""
+    concealed_percent: float
+    """Sound invented in the last second."""
     round_trip_ms: Optional[float] = None
     """From RTCP reports (RFC 3550 6.4.1)."""
 
@@ -362,6 +378,36 @@ class OverflowEvent(Event):
     terminal: ClassVar[bool] = False
     dropped: int
     """How many events were dropped since the last notice."""
+
+
+@dataclass(frozen=True)
+class DeviceEvent(Event):
+    """``device``: A speaker or microphone changed in a call: a card came, went (code 415) or came back, or another was chosen."""
+
+    name: ClassVar[str] = "device"
+    terminal: ClassVar[bool] = False
+    kind: str
+    """"speaker" or "microphone"."""
+    name: str
+    """The card in use now; empty for none."""
+    reason: str
+    """Why, in the words of whoever decided it."""
+
+
+@dataclass(frozen=True)
+class WarningEvent(Event):
+    """``warning``: The quality of a call became bad, or good again."""
+
+    name: ClassVar[str] = "warning"
+    terminal: ClassVar[bool] = False
+    warning: str
+    """Which one; the table of warnings names them."""
+    raised: bool
+    """True when it became bad, false when it is good again."""
+    value: float
+    """The figure now, in the warning's unit."""
+    threshold: float
+    """What it was compared with."""
 
 
 #: The class of each event, by the vendor's name.
@@ -387,6 +433,8 @@ EVENT_CLASSES: Mapping[str, Type[Event]] = {
     "stats": StatsEvent,
     "reboot": RebootEvent,
     "overflow": OverflowEvent,
+    "device": DeviceEvent,
+    "warning": WarningEvent,
 }
 
 
@@ -480,6 +528,9 @@ class ConfigOptions(TypedDict, total=False):
     local_address: str
     """IP address that media sockets bind to. Default: every interface."""
 
+    voice_processing: str
+    """What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain."""
+
 
 class SupervisorOptions(ConfigOptions, total=False):
     """What a supervisor's constructor takes: the settings, and the vendor's own spelling of some."""
@@ -522,4 +573,5 @@ CONFIG_JS_NAMES: Mapping[str, str] = {
     "eventQueue": "event_queue",
     "statsIntervalMs": "stats_interval_ms",
     "localAddress": "local_address",
+    "voiceProcessing": "voice_processing",
 }

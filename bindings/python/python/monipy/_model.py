@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -52,6 +53,63 @@ class Stats(NamedTuple):
     """Level of what is heard; -127 for silence."""
     sent_level_dbfs: float
     """Level of what is sent; -127 for silence."""
+    clipped_samples: int
+    """Samples of what was heard at full scale."""
+    sounding_samples_sent: int
+    """Samples other than zero that were sent: stands still while the call is muted."""
+    loss_percent: float
+    """Packets lost in the last second, before error correction."""
+    concealed_percent: float
+    """Sound invented in the last second."""
+
+
+class Device(NamedTuple):
+    """A speaker or a microphone of this machine."""
+
+    name: str
+    """The name people know it by, as the settings ``output_device`` and ``input_device`` take it."""
+    id: str
+    """The name the system knows it by; empty where it has none."""
+    kind: Literal["output", "input"]
+    """Speaker or microphone."""
+    is_default: bool
+    """What the system takes when nobody chooses."""
+
+
+def devices() -> list[Device]:
+    """Every speaker and microphone there is now. Raises ``MediaFailed`` where the machine has no sound system. Takes milliseconds,
+    and seconds where a sound server does not answer."""
+    return [Device(name, id, "output" if kind == "output" else "input", default) for name, id, kind, default in _native.devices()]
+
+
+class BaseRecording:
+    """A call on its way to a file."""
+
+    def __init__(self, recording: _native.Recording, path: str) -> None:
+        self._recording = recording
+        self.path = path
+
+    @property
+    def seconds(self) -> float:
+        """What is in the file so far."""
+        return self._recording.seconds()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return self._recording.paused()
+
+    def pause(self) -> None:
+        """Leaves out what is said from now on, for privacy; the pause is marked in the file."""
+        self._recording.set_paused(True)
+
+    def resume(self) -> None:
+        """Goes on after ``pause``."""
+        self._recording.set_paused(False)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes a page of HTML about what was recorded so far: levels, delay, loss, quality and a timeline."""
+        self._recording.report(os.fspath(path))
 
 
 class BaseCall:
@@ -229,6 +287,15 @@ class BaseSupervisor(Generic[C]):
         if id is None:
             raise error_for(Code.INVALID_ARGUMENT, "event: it belongs to no call")
         return self._call(id)
+
+    def set_output_device(self, name: str | None) -> None:
+        """Uses this speaker, by the name or id that ``devices`` gives, or the default: at once in calls that are up, and in later
+        ones. A card that is not there is waited for. Calls tell what came of it by the event ``device``."""
+        self._engine.set_output_device(name)
+
+    def set_input_device(self, name: str | None) -> None:
+        """Uses this microphone. As ``set_output_device``."""
+        self._engine.set_input_device(name)
 
     @property
     def on_hold(self) -> bool:
