@@ -235,7 +235,7 @@ export interface DeviceEvent extends MonipyEvent {
   /** "speaker" or "microphone". */
   kind: string
   /** The card in use now; empty for none. */
-  name: string
+  device: string
   /** Why, in the words of whoever decided it. */
   reason: string
 }

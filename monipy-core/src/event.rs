@@ -259,7 +259,7 @@ impl Event {
             }
             Detail::Device { kind, name, reason } => {
                 m.insert("kind".into(), json!(kind));
-                m.insert("name".into(), json!(name));
+                m.insert("device".into(), json!(name));
                 m.insert("reason".into(), json!(reason));
             }
             Detail::Warning(w) => {

@@ -193,7 +193,7 @@ events! {
     /// A speaker or microphone changed in a call: a card came, went (code 415) or came back, or another was chosen.
     Device = 22, "device", "device", call: true, terminal: false, [
         field("kind", FieldType::Text, true, "\"speaker\" or \"microphone\""),
-        field("name", FieldType::Text, true, "the card in use now; empty for none"),
+        field("device", FieldType::Text, true, "the card in use now; empty for none"),
         REASON,
     ];
     /// The quality of a call became bad, or good again.

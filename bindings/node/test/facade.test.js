@@ -24,7 +24,7 @@ test('the class is the default and a named export, in CommonJS and in ESM, and a
   assert.equal(esm.MONIPY, MONIPY)
   assert.equal(MONIPY.MONIPY, MONIPY)
   assert.equal(MONIPY.default, MONIPY)
-  assert.deepEqual(Object.keys(esm).sort(), ['CallStream', 'Code', 'EVENTS', 'MONIPY', 'MonipyError', 'OPTION_NAMES', 'default', 'readWav', 'version'])
+  assert.deepEqual(Object.keys(esm).sort(), ['CallStream', 'Code', 'EVENTS', 'MONIPY', 'MonipyError', 'OPTION_NAMES', 'default', 'devices', 'readWav', 'version'])
   assert.ok(MONIPY.prototype instanceof EventEmitter)
   // One version, in Rust and in npm.
   assert.equal(MONIPY.version, require('monipy/package.json').version)

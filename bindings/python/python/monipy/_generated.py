@@ -388,7 +388,7 @@ class DeviceEvent(Event):
     terminal: ClassVar[bool] = False
     kind: str
     """"speaker" or "microphone"."""
-    name: str
+    device: str
     """The card in use now; empty for none."""
     reason: str
     """Why, in the words of whoever decided it."""
