@@ -2,7 +2,7 @@
 
 use crate::proof::Proof;
 use crate::supervisor::{config, logged_in, names, until};
-use monipy_core::{Config, Detail, EventKind, Supervisor};
+use monipy_core::{CallId, Config, Detail, EventKind, EventStream, Supervisor};
 use monipy_tests::ears;
 use monipy_tests::kamailio::{Kamailio, PASSWORD};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ async fn sipp_calls_and_hangs_up() {
     let (sipp, seen) =
         tokio::join!(async { tokio::task::spawn_blocking(move || at.sipp("caller.xml", "1001")).await.expect("sipp ran") }, async {
             let ringing = until(&mut events, EventKind::Ringing).await;
-            supervisor.answer(monipy_core::CallId::CURRENT).await.expect("answer");
+            supervisor.answer(CallId::CURRENT).await.expect("answer");
             let rest = until(&mut events, EventKind::Ended).await;
             [ringing, rest].concat()
         });
@@ -72,16 +72,34 @@ async fn sipp_calls_and_hangs_up() {
     proof.done();
 }
 
-async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
-    let with_ca = |url: String| Config { ca_file: Some(kamailio.ca_file()), ..config(url) };
-    let (callee, mut callee_events) = logged_in(with_ca(url.clone()), "1001").await;
-    let (caller, mut caller_events) = logged_in(with_ca(url), "1002").await;
-    let began = Instant::now();
-    caller.call("1001").await.expect("call");
-    until(&mut callee_events, EventKind::Ringing).await;
-    callee.answer(monipy_core::CallId::CURRENT).await.expect("answer");
-    until(&mut callee_events, EventKind::CallStream).await;
-    until(&mut caller_events, EventKind::CallStream).await;
+/// 1002 calls 1001, which answers: both, with their events.
+struct Pair {
+    callee: (Supervisor, EventStream),
+    caller: (Supervisor, EventStream),
+    /// When the INVITE was ordered.
+    began: Instant,
+}
+
+impl Pair {
+    async fn in_a_call(with: Config) -> Pair {
+        let mut callee = logged_in(with.clone(), "1001").await;
+        let mut caller = logged_in(with, "1002").await;
+        let began = Instant::now();
+        caller.0.call("1001").await.expect("call");
+        until(&mut callee.1, EventKind::Ringing).await;
+        callee.0.answer(CallId::CURRENT).await.expect("answer");
+        until(&mut callee.1, EventKind::CallStream).await;
+        until(&mut caller.1, EventKind::CallStream).await;
+        Pair { callee, caller, began }
+    }
+
+    async fn hear_each_other(&self) {
+        hear_each_other(&self.callee.0, &self.caller.0).await;
+    }
+}
+
+/// The callee says 440 Hz, the caller 1000 Hz, until both have heard the other.
+async fn hear_each_other(callee: &Supervisor, caller: &Supervisor) {
     let (a, b) = (callee.current_call().expect("a call"), caller.current_call().expect("a call"));
     let mut heard_by_callee = a.audio(16_000, 20).expect("a stream");
     let mut heard_by_caller = b.audio(16_000, 20).expect("a stream");
@@ -100,12 +118,17 @@ async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
     };
     let heard = tokio::select! { heard = listen => heard, _ = async { speak.await; std::future::pending::<()>().await } => unreachable!() };
     assert_eq!(heard, (true, true));
-    proof.first_sound(began.elapsed());
+}
+
+async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
+    let mut pair = Pair::in_a_call(Config { ca_file: Some(kamailio.ca_file()), ..config(url) }).await;
+    pair.hear_each_other().await;
+    proof.first_sound(pair.began.elapsed());
     proof.heard("callee: 1000 Hz");
     proof.heard("caller: 440 Hz");
-    caller.terminate(monipy_core::CallId::CURRENT).await.expect("terminate");
-    until(&mut callee_events, EventKind::Ended).await;
-    until(&mut caller_events, EventKind::Hangup).await;
+    pair.caller.0.terminate(CallId::CURRENT).await.expect("terminate");
+    until(&mut pair.callee.1, EventKind::Ended).await;
+    until(&mut pair.caller.1, EventKind::Hangup).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,6 +137,7 @@ async fn two_monipys_hear_each_other_over_ws_with_md5() {
     let mut proof = Proof::begin("kamailio", "two monipys over ws");
     let kamailio = Kamailio::start(&[]);
     two_monipys(&kamailio, kamailio.ws_url(), &mut proof).await;
+    assert!(kamailio.log().contains(";gr="), "the Contact of calls is the GRUU: {}", kamailio.log());
     proof.done();
 }
 
@@ -123,5 +147,84 @@ async fn two_monipys_hear_each_other_over_wss_with_sha256() {
     let mut proof = Proof::begin("kamailio", "two monipys over wss, SHA-256");
     let kamailio = Kamailio::start(&["AUTH_SHA256"]);
     two_monipys(&kamailio, kamailio.wss_url(), &mut proof).await;
+    proof.done();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio"]
+async fn two_monipys_hear_each_other_without_gruu_and_outbound() {
+    let mut proof = Proof::begin("kamailio", "two monipys, GRUU and Outbound off");
+    let kamailio = Kamailio::start(&["NO_GRUU", "NO_OUTBOUND"]);
+    two_monipys(&kamailio, kamailio.ws_url(), &mut proof).await;
+    assert!(!kamailio.log().contains(";gr="), "{}", kamailio.log());
+    proof.done();
+}
+
+/// A supervisor at two places: both ring, one answers, the other is told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio"]
+async fn two_registrations_of_one_supervisor_both_ring() {
+    let mut proof = Proof::begin("kamailio", "two registrations of one supervisor");
+    let kamailio = Kamailio::start(&["MANY_CONTACTS"]);
+    let (desk, mut desk_events) = logged_in(config(kamailio.ws_url()), "1001").await;
+    let (_home, mut home_events) = logged_in(config(kamailio.ws_url()), "1001").await;
+    let (caller, mut caller_events) = logged_in(config(kamailio.ws_url()), "1002").await;
+    let began = Instant::now();
+    caller.call("1001").await.expect("call");
+    until(&mut desk_events, EventKind::Ringing).await;
+    until(&mut home_events, EventKind::Ringing).await;
+    desk.answer(CallId::CURRENT).await.expect("answer");
+    until(&mut desk_events, EventKind::CallStream).await;
+    until(&mut caller_events, EventKind::CallStream).await;
+    let seen = until(&mut home_events, EventKind::Ended).await;
+    assert_eq!(seen.last().map(|event| event.status.as_str()), Some("Canceled"), "{:?}", names(&seen));
+    hear_each_other(&desk, &caller).await;
+    proof.first_sound(began.elapsed());
+    proof.heard("both ring; the one that answers: 1000 Hz; caller: 440 Hz; the other stops ringing");
+    caller.terminate(CallId::CURRENT).await.expect("terminate");
+    until(&mut desk_events, EventKind::Ended).await;
+    proof.done();
+}
+
+/// The server goes away in a call and comes back with an empty memory: the call is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio"]
+async fn a_call_outlives_a_restart_of_the_server() {
+    let mut proof = Proof::begin("kamailio", "restarted in a call");
+    let mut kamailio = Kamailio::start(&[]);
+    let mut pair = Pair::in_a_call(config(kamailio.ws_url())).await;
+    pair.hear_each_other().await;
+    tokio::task::block_in_place(|| kamailio.restart());
+    let mut seen = until(&mut pair.callee.1, EventKind::Login).await;
+    seen.extend(until(&mut pair.caller.1, EventKind::Login).await);
+    assert!(seen.iter().any(|event| event.kind == EventKind::Disconnected), "{:?}", names(&seen));
+    assert!(!seen.iter().any(|event| matches!(event.kind, EventKind::Ended | EventKind::Hangup)), "{:?}", names(&seen));
+    pair.hear_each_other().await;
+    proof.heard("both, before and after");
+    pair.caller.0.terminate(CallId::CURRENT).await.expect("terminate");
+    until(&mut pair.caller.1, EventKind::Hangup).await;
+    proof.done();
+}
+
+/// Grants of ten seconds are refreshed before their end, and calls still arrive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio"]
+async fn a_short_registration_is_refreshed() {
+    let mut proof = Proof::begin("kamailio", "registration of ten seconds, refreshed twice");
+    let kamailio = Kamailio::start(&[]);
+    let with = Config { register_expires: 10, ..config(kamailio.ws_url()) };
+    let (callee, mut callee_events) = logged_in(with, "1001").await;
+    let refreshed = tokio::task::block_in_place(|| kamailio.logs_times("REGISTERED", 3, Duration::from_secs(30)));
+    assert!(refreshed, "{}", kamailio.log());
+    // After the end of the first grant.
+    let (caller, mut caller_events) = logged_in(config(kamailio.ws_url()), "1002").await;
+    caller.call("1001").await.expect("call");
+    let seen = until(&mut callee_events, EventKind::Ringing).await;
+    assert!(!seen.iter().any(|event| event.kind == EventKind::Login), "{:?}", names(&seen));
+    callee.answer(CallId::CURRENT).await.expect("answer");
+    until(&mut callee_events, EventKind::CallStream).await;
+    until(&mut caller_events, EventKind::CallStream).await;
+    hear_each_other(&callee, &caller).await;
+    proof.heard("a call after the first grant's end: both");
     proof.done();
 }

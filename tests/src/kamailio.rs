@@ -26,6 +26,7 @@ pub struct Kamailio {
     ws: u16,
     wss: u16,
     sip: u16,
+    defines: Vec<String>,
     log: Arc<Mutex<String>>,
     log_file: Option<PathBuf>,
 }
@@ -38,25 +39,48 @@ impl Kamailio {
     /// When kamailio is not installed or does not come up within ten seconds: a test cannot go on.
     #[must_use]
     pub fn start(defines: &[&str]) -> Self {
+        Self::start_with(defines, 0)
+    }
+
+    /// The same with the control port of an rtpengine, for `RTPENGINE` among the defines.
+    ///
+    /// # Panics
+    /// As [`Kamailio::start`].
+    #[must_use]
+    pub fn start_with(defines: &[&str], rtpengine: u16) -> Self {
         let dir = TempDir::new().expect("a folder for kamailio");
         certificates(dir.path());
         let (ws, wss, sip) = (free_port(), free_port(), free_udp_port());
+        let log = Arc::default();
+        // Kept for a restart, which must come up where it was.
+        let defines: Vec<String> = defines.iter().map(|&define| define.to_owned()).collect();
+        Self::configured(dir.path(), ws, wss, sip, rtpengine);
+        let child = Self::spawn(dir.path(), &defines, &log);
+        let mut kamailio = Kamailio { child, dir, ws, wss, sip, defines, log, log_file: None };
+        kamailio.wait();
+        kamailio
+    }
+
+    fn configured(dir: &Path, ws: u16, wss: u16, sip: u16, rtpengine: u16) {
         let fill = |text: &str| {
-            text.replace("RUNDIR", &dir.path().to_string_lossy())
+            text.replace("RUNDIR", &dir.to_string_lossy())
                 .replace("15080", &ws.to_string())
                 .replace("15443", &wss.to_string())
                 .replace("15060", &sip.to_string())
+                .replace("15222", &rtpengine.to_string())
         };
-        std::fs::write(dir.path().join("kamailio.cfg"), fill(CONFIG)).expect("kamailio.cfg");
-        std::fs::write(dir.path().join("tls.cfg"), fill(TLS_CONFIG)).expect("tls.cfg");
+        std::fs::write(dir.join("kamailio.cfg"), fill(CONFIG)).expect("kamailio.cfg");
+        std::fs::write(dir.join("tls.cfg"), fill(TLS_CONFIG)).expect("tls.cfg");
+    }
+
+    fn spawn(dir: &Path, defines: &[String], log: &Arc<Mutex<String>>) -> Child {
         let mut command = Command::new("kamailio");
-        command.arg("-f").arg(dir.path().join("kamailio.cfg")).args(["-DD", "-E", "-m", "32", "-M", "8"]);
-        command.arg("-Y").arg(dir.path()).arg("-w").arg(dir.path());
+        command.arg("-f").arg(dir.join("kamailio.cfg")).args(["-DD", "-E", "-m", "32", "-M", "8"]);
+        command.arg("-Y").arg(dir).arg("-w").arg(dir);
         for define in defines {
             command.args(["-A", define]);
         }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("kamailio is installed");
-        let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().expect("stderr");
         let copy = log.clone();
         std::thread::spawn(move || {
@@ -66,9 +90,31 @@ impl Kamailio {
                 log.push('\n');
             }
         });
-        let mut kamailio = Kamailio { child, dir, ws, wss, sip, log, log_file: None };
-        kamailio.wait();
-        kamailio
+        child
+    }
+
+    /// Stops it and starts it anew on the same ports, its memory empty.
+    ///
+    /// # Panics
+    /// When it does not come up again.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.child = Self::spawn(self.dir.path(), &self.defines, &self.log);
+        self.wait();
+    }
+
+    fn stop(&mut self) {
+        // Its main process ends its children on SIGTERM.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.child.try_wait().ok().flatten().is_none() {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.wait();
     }
 
     /// Leaves its log in a file when it stops.
@@ -122,8 +168,14 @@ impl Kamailio {
     /// Waits for `text` in the log, ten seconds at most: kamailio logs after it has answered.
     #[must_use]
     pub fn logs(&self, text: &str) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.log().contains(text) {
+        self.logs_times(text, 1, Duration::from_secs(10))
+    }
+
+    /// Waits until `text` stands in the log so many times.
+    #[must_use]
+    pub fn logs_times(&self, text: &str, times: usize, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        while self.log().matches(text).count() < times {
             if Instant::now() > deadline {
                 return false;
             }
@@ -154,17 +206,7 @@ impl Kamailio {
 
 impl Drop for Kamailio {
     fn drop(&mut self) {
-        // Its main process ends its children on SIGTERM.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while self.child.try_wait().ok().flatten().is_none() {
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.child.wait();
+        self.stop();
         if let Some(file) = &self.log_file {
             let _ = std::fs::write(file, self.log());
         }
@@ -176,7 +218,7 @@ fn free_port() -> u16 {
 }
 
 /// Free for UDP and TCP: kamailio listens on both.
-fn free_udp_port() -> u16 {
+pub(crate) fn free_udp_port() -> u16 {
     loop {
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|s| s.local_addr()).expect("a free port").port();
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
