@@ -5,5 +5,6 @@
 mod browser_phones;
 mod kamailio;
 mod proof;
+mod rtpengine;
 mod supervisor;
 mod vendor_triangle;

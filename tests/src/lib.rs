@@ -5,3 +5,4 @@ pub mod browser;
 pub mod ears;
 pub mod kamailio;
 pub mod native;
+pub mod rtpengine;

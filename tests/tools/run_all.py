@@ -25,6 +25,8 @@ LOGS = CACHE / "test-logs"
 # Debian packages by the program that shows they are there.
 PACKAGES = {
     "kamailio": ["kamailio", "kamailio-websocket-modules", "kamailio-tls-modules", "kamailio-outbound-modules"],
+    "rtpengine": ["rtpengine-daemon"],
+    "baresip": ["baresip"],
     "sipp": ["sip-tester"],
     "chromium": ["chromium"],
     "openssl": ["openssl"],
@@ -46,7 +48,7 @@ STAGES = [
     ("format", "cargo fmt --all --check", []),
     ("lint", "cargo clippy --locked --workspace --all-targets -- -D warnings", []),
     ("rust", "cargo test --locked --workspace --no-fail-fast", []),
-    ("interop", "cargo test --locked --workspace --test interop -- --include-ignored --test-threads=2 && python3 tests/tools/interop_table.py --check", ["kamailio", "sipp", "chromium", "openssl"]),
+    ("interop", "cargo test --locked --workspace --test interop -- --include-ignored --test-threads=2 && python3 tests/tools/interop_table.py --check", ["kamailio", "sipp", "rtpengine", "baresip", "chromium", "openssl"]),
     ("devices", "tests/devices/run.sh", ["pulseaudio", "pactl"]),
     ("c", "tests/c/run.sh", ["valgrind", "cmake", "pkg-config"]),
     ("python", "bindings/python/check.sh", []),
