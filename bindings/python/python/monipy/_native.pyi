@@ -17,6 +17,7 @@ __all__ = [
     "Recording",
     "__version__",
     "close_all",
+    "devices",
     "log_start",
     "log_stop",
     "log_wait",
