@@ -4,6 +4,7 @@
 use super::flow::Flow;
 use super::front::{Front, Signal};
 use super::guard::SrtpLayout;
+use super::ice_servers::{self, Resolved};
 use super::keys::Onlooker;
 use super::port::Share;
 use super::runtime::GuardedRuntime;
@@ -11,30 +12,27 @@ use super::sdp::remote::{RemoteDescription, Setup};
 use super::sdp::write::{self, LocalEnd};
 use super::tap::{Tap, Wire};
 use super::transport::{MediaConfig, OfferError};
+use super::turn_bridge::Bridge;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Slot;
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
-use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceCandidateInit,
-    RTCIceConnectionState, RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription, Registry,
-    SettingEngineBuilder, SrtpProtectionProfile, StatsSelector,
+    RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, Registry, SettingEngineBuilder,
+    SrtpProtectionProfile, StatsSelector,
 };
 
 /// The one payload type that the stack knows. It never looks at packets with others.
 const STACK_PAYLOAD_TYPE: u8 = 127;
 /// Most local addresses that sockets are bound to.
 const MAX_ADDRESSES: usize = 8;
-
-/// Addresses of ICE servers, resolved before the stack is asked to gather.
-pub(crate) type Resolved = HashMap<String, Vec<SocketAddr>>;
 
 /// Which end of the offer and answer this side is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +52,8 @@ pub(crate) struct Connection {
     gathered: watch::Receiver<bool>,
     gather_timeout: Duration,
     signals: mpsc::UnboundedSender<Signal>,
+    /// To TURN servers over TCP and TLS; they end with the last word to the far side.
+    bridges: Mutex<Vec<Bridge>>,
 }
 
 impl fmt::Debug for Connection {
@@ -107,7 +107,7 @@ impl Connection {
         signals: mpsc::UnboundedSender<Signal>,
     ) -> Result<Connection, OfferError> {
         let stack = |e: rtc::shared::error::Error| OfferError::internal(format!("the media stack: {e}"));
-        let servers = stack_servers(config);
+        let (servers, bridges) = ice_servers::for_stack(config, &resolved, handle);
         let relayed = servers.iter().any(|s| s.urls.iter().any(|url| url.to_ascii_lowercase().starts_with("turn:")));
         let share = match &end {
             End::Answerer(_, far_sides) if !relayed && !far_sides.is_empty() => Share::Yes(far_sides.clone()),
@@ -167,6 +167,7 @@ impl Connection {
             gathered,
             gather_timeout,
             signals,
+            bridges: Mutex::new(bridges),
         })
     }
 
@@ -259,7 +260,12 @@ impl Connection {
     pub(crate) async fn close(&self) {
         if !self.closed.swap(true, Ordering::AcqRel) {
             close(&*self.pc).await;
+            self.take_bridges();
         }
+    }
+
+    fn take_bridges(&self) -> Vec<Bridge> {
+        std::mem::take(&mut *self.bridges.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -267,8 +273,11 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // The stack's task would live on without its handle.
         if !self.closed.swap(true, Ordering::AcqRel) {
-            let pc = self.pc.clone();
-            self.handle.spawn(async move { close(&*pc).await });
+            let (pc, bridges) = (self.pc.clone(), self.take_bridges());
+            self.handle.spawn(async move {
+                close(&*pc).await;
+                drop(bridges);
+            });
         }
     }
 }
@@ -300,70 +309,6 @@ fn stack_codec() -> RTCRtpCodecParameters {
         },
         payload_type: STACK_PAYLOAD_TYPE,
     }
-}
-
-/// Whether the stack can use a server: it speaks UDP with them only.
-/// TURN over TCP and TLS would need a loopback bridge (one TCP connection for each source port,
-/// ChannelData padded to 4 octets), which works unchanged with this stack but is not built yet.
-fn usable_server(url: &str) -> bool {
-    let lower = url.to_ascii_lowercase();
-    (lower.starts_with("stun:") || lower.starts_with("turn:")) && !lower.contains("transport=tcp")
-}
-
-fn stack_servers(config: &MediaConfig) -> Vec<RTCIceServer> {
-    let mut servers = Vec::new();
-    for server in &config.ice_servers {
-        if usable_server(&server.url) {
-            servers.push(RTCIceServer {
-                urls: vec![server.url.clone()],
-                username: server.username.clone(),
-                credential: server.credential.clone(),
-            });
-        } else {
-            log::warn!("media: {} is skipped: only stun: and turn: over UDP are supported", server.url);
-        }
-    }
-    servers
-}
-
-/// Resolves the names of ICE servers, all at once and within `limit`. What does not resolve is left
-/// out: the call does without.
-pub(crate) async fn resolve_servers(config: &MediaConfig, limit: Duration) -> Resolved {
-    let lookups = config.ice_servers.iter().filter(|s| usable_server(&s.url)).filter_map(|server| {
-        let name = host_and_port(&server.url)?;
-        Some(async move {
-            match tokio::time::timeout(limit, tokio::net::lookup_host(name.clone())).await {
-                Ok(Ok(addresses)) => Some((name, addresses.collect::<Vec<_>>())),
-                Ok(Err(e)) => {
-                    log::warn!("media: ICE server {name}: {e}");
-                    None
-                }
-                Err(_) => {
-                    log::warn!("media: ICE server {name}: its name did not resolve in time");
-                    None
-                }
-            }
-        })
-    });
-    let mut resolved: Resolved = futures_util::future::join_all(lookups).await.into_iter().flatten().collect();
-    // For TURN the stack asks for IPv6 literals without their brackets.
-    let bare: Vec<_> = resolved.iter().filter(|(n, _)| n.starts_with('[')).map(|(n, a)| (n.replace(['[', ']'], ""), a.clone())).collect();
-    resolved.extend(bare);
-    resolved
-}
-
-/// `host:port` of a `stun:` or `turn:` URL, with the default port where there is none (RFC 7064).
-fn host_and_port(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once(':')?;
-    let host = rest.split('?').next()?.trim_start_matches("//");
-    if host.is_empty() {
-        return None;
-    }
-    let has_port = match host.rsplit_once(']') {
-        Some((_, after)) => after.starts_with(':'),
-        None => host.contains(':'),
-    };
-    Some(if has_port { host.to_owned() } else { format!("{host}:3478") })
 }
 
 /// Where to bind sockets: the given address, else every usable address of this machine, else

@@ -8,6 +8,8 @@
 //! - `open`: how the engine makes a transport.
 //! - `webrtc_stack`: the trait with the `webrtc` crate; `connection` is one peer connection of it,
 //!   `watcher` turns its signals into events.
+//! - `ice_servers`: which STUN and TURN servers the stack is given; `turn_bridge`: those over TCP and
+//!   TLS, which it cannot speak itself.
 //! - `tap`: where RTCP, and relayed media, leave and enter the stack; `rtcp`: the reports.
 //! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at.
 //! - `port`: UDP sockets, shared by connections; `front`: what a connection's sockets share; `flow`:
@@ -19,6 +21,7 @@ mod connection;
 mod flow;
 mod front;
 pub mod guard;
+mod ice_servers;
 mod keys;
 mod open;
 mod port;
@@ -31,6 +34,7 @@ pub mod srtp;
 mod stats;
 mod tap;
 mod transport;
+mod turn_bridge;
 mod watcher;
 mod webrtc_stack;
 

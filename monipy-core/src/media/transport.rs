@@ -5,6 +5,7 @@ use crate::config::{Codec, Config, IceServer};
 use async_trait::async_trait;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -15,8 +16,12 @@ use std::sync::Arc;
 /// What a transport is made with.
 #[derive(Debug, Clone)]
 pub struct MediaConfig {
-    /// STUN and TURN servers (TURN over UDP; others are skipped with a warning).
+    /// STUN servers, and TURN servers over UDP, TCP and TLS; others are skipped with a warning.
     pub ice_servers: Vec<IceServer>,
+    /// Authorities to trust besides the system's, for `turns:` servers. PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whether `turns:` servers need no certificate that can be checked.
+    pub insecure_tls: bool,
     /// Codecs that may be negotiated, in order of preference. Must not be empty.
     pub codecs: Vec<Codec>,
     /// Address that media sockets bind to; none for every address of this machine that is up.
@@ -36,6 +41,8 @@ impl Default for MediaConfig {
     fn default() -> Self {
         MediaConfig {
             ice_servers: Vec::new(),
+            ca_file: None,
+            insecure_tls: false,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             local_address: None,
             gather_timeout: Duration::from_millis(1000),
@@ -50,6 +57,8 @@ impl From<&Config> for MediaConfig {
     fn from(config: &Config) -> Self {
         MediaConfig {
             ice_servers: config.ice_servers.clone(),
+            ca_file: config.ca_file.clone(),
+            insecure_tls: config.insecure_tls,
             codecs: config.codecs.clone(),
             local_address: config.local_address,
             ..MediaConfig::default()

@@ -5,7 +5,8 @@
 //! of codecs are ours alone. The same fingerprint means the same connection; another fingerprint, or
 //! [`OfferKind::Fresh`], means a fresh one with sockets of its own, which then takes over.
 
-use super::connection::{self, Connection, End, Resolved};
+use super::connection::{Connection, End};
+use super::ice_servers::{self, Resolved};
 use super::rtp::{RtpReceiver, RtpSender};
 use super::sdp::codecs::{answer_formats, offer_formats};
 use super::sdp::remote::{Fingerprint, RemoteDescription, Setup, parse_remote};
@@ -96,7 +97,7 @@ impl WebRtcTransport {
         let (resolved_tx, resolved) = watch::channel(None);
         let for_names = config.clone();
         handle.spawn(async move {
-            resolved_tx.send_replace(Some(connection::resolve_servers(&for_names, RESOLVE).await));
+            resolved_tx.send_replace(Some(ice_servers::resolve(&for_names, RESOLVE).await));
         });
 
         let ends = MediaEnds {

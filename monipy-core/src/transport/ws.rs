@@ -252,7 +252,7 @@ async fn connect_tcp(host: &str, port: u16) -> Result<TcpStream, LinkError> {
 }
 
 /// No delay for small messages; a write to a dead peer fails after 20 s instead of 15 minutes.
-fn tune(tcp: &TcpStream) {
+pub(crate) fn tune(tcp: &TcpStream) {
     let _ = tcp.set_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket2::SockRef::from(tcp).set_tcp_user_timeout(Some(Duration::from_secs(20)));

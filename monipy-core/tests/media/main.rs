@@ -1,6 +1,8 @@
 //! The media room: SDP in and out, the guard, and transports that call each other, and far sides of
 //! another make, on loopback.
 
+#[path = "../../../tests/src/coturn.rs"]
+mod coturn;
 mod plain_peer;
 mod samples;
 mod support;

@@ -1,60 +1,23 @@
-//! Calls through a TURN server over UDP: relay candidates are gathered and packets pass. Runs against
-//! coturn's `turnserver` where it is installed; says so and does nothing where it is not.
+//! Calls through a TURN server over UDP, TCP and TLS: relay candidates are gathered and packets pass.
+//! Runs against coturn's `turnserver` where it is installed; says so and does nothing where it is not.
 
-use crate::support::{PATIENCE, Peer, config, exchange, negotiate};
+use crate::coturn::{Coturn, TURN_PASSWORD, TURN_USER, Way};
+use crate::support::{Peer, config, exchange, negotiate};
 use monipy_core::media::{MediaConfig, MediaDirection::SendRecv, MediaTransport, OfferKind};
 use monipy_core::{Codec, IceServer};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-struct TurnServer {
-    process: Child,
-    port: u16,
-    _files: tempfile::TempDir,
-}
-
-impl Drop for TurnServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+fn start(way: Way) -> Option<Coturn> {
+    let server = Coturn::start(way);
+    if server.is_none() {
+        eprintln!("turnserver (coturn) is not installed: not tested");
     }
+    server
 }
 
-fn start() -> Option<TurnServer> {
-    let files = tempfile::tempdir().unwrap();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = Command::new("turnserver")
-        .current_dir(files.path())
-        .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--lt-cred-mech", "--allow-loopback-peers"])
-        .args(["--user=monipy:secret", "--realm=test", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--log-file=stdout"])
-        .arg(format!("--listening-port={port}"))
-        .arg(format!("--pidfile={}", files.path().join("pid").display()))
-        .arg(format!("--userdb={}", files.path().join("db").display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    Some(TurnServer { process, port, _files: files })
-}
-
-/// Waits until the server answers STUN.
-async fn ready(port: u16) {
-    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    socket.connect(("127.0.0.1", port)).await.unwrap();
-    let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
-    let mut answer = [0; 512];
-    let asking = async {
-        loop {
-            // Until it listens, sending fails or nothing comes back.
-            let _ = socket.send(&request).await;
-            if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(50), socket.recv(&mut answer)).await {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, asking).await.expect("the TURN server up");
+fn through(server: &Coturn) -> MediaConfig {
+    let turn = IceServer { url: server.url(), username: TURN_USER.into(), credential: TURN_PASSWORD.into() };
+    MediaConfig { ice_servers: vec![turn], ca_file: Some(server.ca_file()), ..config(&[Codec::Opus]) }
 }
 
 /// Leaves the relay as the only way.
@@ -68,16 +31,7 @@ fn relay_only(sdp: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn packets_pass_both_ways() {
-    let Some(server) = start() else {
-        eprintln!("turnserver (coturn) is not installed: not tested");
-        return;
-    };
-    ready(server.port).await;
-    let turn =
-        IceServer { url: format!("turn:localhost:{}?transport=udp", server.port), username: "monipy".into(), credential: "secret".into() };
-    let with_turn = MediaConfig { ice_servers: vec![turn], ..config(&[Codec::Opus]) };
+async fn packets_pass_both_ways(with_turn: MediaConfig) {
     let (mut a, mut b) = (Peer::with(with_turn.clone()), Peer::new(&[Codec::Opus]));
     let offer = a.transport.create_offer(SendRecv, OfferKind::Same).await.unwrap();
     let answer = b.transport.accept_offer(&relay_only(&offer), SendRecv).await.unwrap();
@@ -99,4 +53,47 @@ async fn packets_pass_both_ways() {
     d.track().await;
     exchange(&mut c, &mut d, 10).await;
     exchange(&mut d, &mut c, 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_pass_both_ways_over_udp() {
+    let Some(server) = start(Way::Udp) else { return };
+    packets_pass_both_ways(MediaConfig { ca_file: None, ..through(&server) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_pass_both_ways_over_tcp() {
+    let Some(server) = start(Way::Tcp) else { return };
+    packets_pass_both_ways(MediaConfig { ca_file: None, ..through(&server) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_pass_both_ways_over_tls() {
+    let Some(server) = start(Way::Tls) else { return };
+    packets_pass_both_ways(through(&server)).await;
+}
+
+/// Whether an offer has a relay candidate.
+async fn is_relayed(config: MediaConfig) -> bool {
+    let peer = Peer::with(config);
+    let offer = peer.transport.create_offer(SendRecv, OfferKind::Same).await.unwrap();
+    String::from_utf8(offer).unwrap().contains(" typ relay ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_of_real_addresses_reach_the_server_too() {
+    let Some(server) = start(Way::Tls) else { return };
+    assert!(is_relayed(MediaConfig { local_address: None, ..through(&server) }).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_trusted_gets_no_credentials() {
+    let Some(server) = start(Way::Tls) else { return };
+    let trusting = through(&server);
+    assert!(!is_relayed(MediaConfig { ca_file: None, ..trusting.clone() }).await, "an unknown authority");
+    let mut by_number = trusting.clone();
+    by_number.ice_servers[0].url = server.url().replace("localhost", "127.0.0.1");
+    assert!(!is_relayed(by_number.clone()).await, "a name that the certificate does not carry");
+    assert!(is_relayed(MediaConfig { insecure_tls: true, ..by_number }).await, "when nothing is checked");
+    assert!(is_relayed(trusting).await);
 }
