@@ -26,7 +26,7 @@ struct Scene {
 impl Scene {
     async fn set(peer: &'static str, scenario: &'static str) -> Scene {
         let proof = Proof::begin(peer, scenario);
-        let kamailio = Kamailio::start(&[]).logging_to(proof.folder.join("kamailio.log"));
+        let kamailio = Kamailio::start(&[]).leaving(&proof.folder);
         let (supervisor, events) = logged_in(config(kamailio.ws_url()), "1001").await;
         let browser = Browser::start(&proof.folder).await;
         Scene { browser, peer, supervisor, events, proof, kamailio }

@@ -1,9 +1,9 @@
 //! Debian's kamailio: ws and wss, MD5 and SHA-256, called by sipp and by a second monipy.
 
+use crate::pair::{Pair, hear_each_other};
 use crate::proof::Proof;
 use crate::supervisor::{config, logged_in, names, until};
-use monipy_core::{CallId, Config, Detail, EventKind, EventStream, Supervisor};
-use monipy_tests::ears;
+use monipy_core::{CallId, Config, Detail, EventKind, Supervisor};
 use monipy_tests::kamailio::{Kamailio, PASSWORD};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[ignore = "needs kamailio"]
 async fn md5_over_ws_login_wrong_password_and_logout() {
     let proof = Proof::begin("kamailio", "MD5 over ws, wrong password, logout");
-    let kamailio = Kamailio::start(&[]);
+    let kamailio = Kamailio::start(&[]).leaving(&proof.folder);
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
     assert!(kamailio.logs("REGISTERED"), "{}", kamailio.log());
     let reply = supervisor.logout().await.expect("logout");
@@ -27,7 +27,7 @@ async fn md5_over_ws_login_wrong_password_and_logout() {
 #[ignore = "needs kamailio"]
 async fn sha256_challenges_over_wss_with_a_private_authority() {
     let proof = Proof::begin("kamailio", "SHA-256 over wss with a private CA");
-    let kamailio = Kamailio::start(&["AUTH_SHA256"]);
+    let kamailio = Kamailio::start(&["AUTH_SHA256"]).leaving(&proof.folder);
     let trusting = Config { ca_file: Some(kamailio.ca_file()), ..config(kamailio.wss_url()) };
     let (supervisor, _events) = logged_in(trusting, "1001").await;
     supervisor.shutdown(Duration::from_secs(3)).await;
@@ -38,7 +38,7 @@ async fn sha256_challenges_over_wss_with_a_private_authority() {
 #[ignore = "needs kamailio"]
 async fn an_unknown_authority_and_a_wrong_host_name_are_refused() {
     let proof = Proof::begin("kamailio", "unknown CA and wrong host name refused");
-    let kamailio = Kamailio::start(&[]);
+    let kamailio = Kamailio::start(&[]).leaving(&proof.folder);
     let unknown = Supervisor::new(config(kamailio.wss_url())).expect("a configuration that holds");
     let error = unknown.login("1001", PASSWORD).await.expect_err("an unknown authority");
     assert_eq!(error.code, 1000);
@@ -55,7 +55,7 @@ async fn an_unknown_authority_and_a_wrong_host_name_are_refused() {
 #[ignore = "needs kamailio and sipp"]
 async fn sipp_calls_and_hangs_up() {
     let proof = Proof::begin("sipp", "calls and hangs up through kamailio");
-    let kamailio = Arc::new(Kamailio::start(&[]));
+    let kamailio = Arc::new(Kamailio::start(&[]).leaving(&proof.folder));
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
     let at = kamailio.clone();
     let (sipp, seen) =
@@ -70,54 +70,6 @@ async fn sipp_calls_and_hangs_up() {
     let Detail::Incoming(info) = &seen[1].detail else { panic!("no detail") };
     assert_eq!((info.from.as_str(), info.call_id.as_str(), info.team_name.as_deref()), ("Agent Seven", "uuid-42", Some("Sales")));
     proof.done();
-}
-
-/// 1002 calls 1001, which answers: both, with their events.
-struct Pair {
-    callee: (Supervisor, EventStream),
-    caller: (Supervisor, EventStream),
-    /// When the INVITE was ordered.
-    began: Instant,
-}
-
-impl Pair {
-    async fn in_a_call(with: Config) -> Pair {
-        let mut callee = logged_in(with.clone(), "1001").await;
-        let mut caller = logged_in(with, "1002").await;
-        let began = Instant::now();
-        caller.0.call("1001").await.expect("call");
-        until(&mut callee.1, EventKind::Ringing).await;
-        callee.0.answer(CallId::CURRENT).await.expect("answer");
-        until(&mut callee.1, EventKind::CallStream).await;
-        until(&mut caller.1, EventKind::CallStream).await;
-        Pair { callee, caller, began }
-    }
-
-    async fn hear_each_other(&self) {
-        hear_each_other(&self.callee.0, &self.caller.0).await;
-    }
-}
-
-/// The callee says 440 Hz, the caller 1000 Hz, until both have heard the other.
-async fn hear_each_other(callee: &Supervisor, caller: &Supervisor) {
-    let (a, b) = (callee.current_call().expect("a call"), caller.current_call().expect("a call"));
-    let mut heard_by_callee = a.audio(16_000, 20).expect("a stream");
-    let mut heard_by_caller = b.audio(16_000, 20).expect("a stream");
-    let mut from_callee = a.audio_writer(16_000).expect("a writer");
-    let mut from_caller = b.audio_writer(16_000).expect("a writer");
-    let speak = async {
-        tokio::join!(async { from_callee.write_all(&ears::sine(16_000, 440.0, -12.0, 6000)).await }, async {
-            from_caller.write_all(&ears::sine(16_000, 1000.0, -12.0, 6000)).await
-        },)
-    };
-    let listen = async {
-        tokio::join!(
-            ears::hears(&mut heard_by_callee, 1000.0, -20.0, Duration::from_secs(20)),
-            ears::hears(&mut heard_by_caller, 440.0, -20.0, Duration::from_secs(20)),
-        )
-    };
-    let heard = tokio::select! { heard = listen => heard, _ = async { speak.await; std::future::pending::<()>().await } => unreachable!() };
-    assert_eq!(heard, (true, true));
 }
 
 async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
@@ -135,7 +87,7 @@ async fn two_monipys(kamailio: &Kamailio, url: String, proof: &mut Proof) {
 #[ignore = "needs kamailio"]
 async fn two_monipys_hear_each_other_over_ws_with_md5() {
     let mut proof = Proof::begin("kamailio", "two monipys over ws");
-    let kamailio = Kamailio::start(&[]);
+    let kamailio = Kamailio::start(&[]).leaving(&proof.folder);
     two_monipys(&kamailio, kamailio.ws_url(), &mut proof).await;
     assert!(kamailio.log().contains(";gr="), "the Contact of calls is the GRUU: {}", kamailio.log());
     proof.done();
@@ -145,7 +97,7 @@ async fn two_monipys_hear_each_other_over_ws_with_md5() {
 #[ignore = "needs kamailio"]
 async fn two_monipys_hear_each_other_over_wss_with_sha256() {
     let mut proof = Proof::begin("kamailio", "two monipys over wss, SHA-256");
-    let kamailio = Kamailio::start(&["AUTH_SHA256"]);
+    let kamailio = Kamailio::start(&["AUTH_SHA256"]).leaving(&proof.folder);
     two_monipys(&kamailio, kamailio.wss_url(), &mut proof).await;
     proof.done();
 }
@@ -154,7 +106,7 @@ async fn two_monipys_hear_each_other_over_wss_with_sha256() {
 #[ignore = "needs kamailio"]
 async fn two_monipys_hear_each_other_without_gruu_and_outbound() {
     let mut proof = Proof::begin("kamailio", "two monipys, GRUU and Outbound off");
-    let kamailio = Kamailio::start(&["NO_GRUU", "NO_OUTBOUND"]);
+    let kamailio = Kamailio::start(&["NO_GRUU", "NO_OUTBOUND"]).leaving(&proof.folder);
     two_monipys(&kamailio, kamailio.ws_url(), &mut proof).await;
     assert!(!kamailio.log().contains(";gr="), "{}", kamailio.log());
     proof.done();
@@ -165,7 +117,7 @@ async fn two_monipys_hear_each_other_without_gruu_and_outbound() {
 #[ignore = "needs kamailio"]
 async fn two_registrations_of_one_supervisor_both_ring() {
     let mut proof = Proof::begin("kamailio", "two registrations of one supervisor");
-    let kamailio = Kamailio::start(&["MANY_CONTACTS"]);
+    let kamailio = Kamailio::start(&["MANY_CONTACTS"]).leaving(&proof.folder);
     let (desk, mut desk_events) = logged_in(config(kamailio.ws_url()), "1001").await;
     let (_home, mut home_events) = logged_in(config(kamailio.ws_url()), "1001").await;
     let (caller, mut caller_events) = logged_in(config(kamailio.ws_url()), "1002").await;
@@ -191,7 +143,7 @@ async fn two_registrations_of_one_supervisor_both_ring() {
 #[ignore = "needs kamailio"]
 async fn a_call_outlives_a_restart_of_the_server() {
     let mut proof = Proof::begin("kamailio", "restarted in a call");
-    let mut kamailio = Kamailio::start(&[]);
+    let mut kamailio = Kamailio::start(&[]).leaving(&proof.folder);
     let mut pair = Pair::in_a_call(config(kamailio.ws_url())).await;
     pair.hear_each_other().await;
     tokio::task::block_in_place(|| kamailio.restart());
@@ -211,7 +163,7 @@ async fn a_call_outlives_a_restart_of_the_server() {
 #[ignore = "needs kamailio"]
 async fn a_short_registration_is_refreshed() {
     let mut proof = Proof::begin("kamailio", "registration of ten seconds, refreshed twice");
-    let kamailio = Kamailio::start(&[]);
+    let kamailio = Kamailio::start(&[]).leaving(&proof.folder);
     let with = Config { register_expires: 10, ..config(kamailio.ws_url()) };
     let (callee, mut callee_events) = logged_in(with, "1001").await;
     let refreshed = tokio::task::block_in_place(|| kamailio.logs_times("REGISTERED", 3, Duration::from_secs(30)));

@@ -3,7 +3,9 @@
 //! `cargo test -p monipy-tests --test interop -- --include-ignored`.
 
 mod browser_phones;
+mod coturn;
 mod kamailio;
+mod pair;
 mod proof;
 mod rtpengine;
 mod supervisor;

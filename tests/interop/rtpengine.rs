@@ -15,7 +15,7 @@ const SUPERVISOR: f64 = 440.0;
 async fn baresip_calls(codec: &'static str, scenario: &'static str) {
     let mut proof = Proof::begin("rtpengine and baresip", scenario);
     let rtpengine = Rtpengine::start(&proof.folder);
-    let kamailio = Kamailio::start_with(&["RTPENGINE"], rtpengine.control_port()).logging_to(proof.folder.join("kamailio.log"));
+    let kamailio = Kamailio::start_with(&["RTPENGINE"], rtpengine.control_port()).leaving(&proof.folder);
     let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
     let began = Instant::now();
     let phone = Baresip::call(&proof.folder, kamailio.sip_port(), codec, "1001", BARESIP);

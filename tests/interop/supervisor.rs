@@ -11,6 +11,7 @@ pub(crate) fn config(server: String) -> Config {
         server,
         domain: Some(DOMAIN.into()),
         autoplay: false,
+        debug: true,
         ice_servers: Vec::<IceServer>::new(),
         local_address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ..Config::default()

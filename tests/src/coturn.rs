@@ -87,7 +87,11 @@ impl Coturn {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
         let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
-        socket.connect((Ipv4Addr::LOCALHOST, self.port)).and_then(|()| socket.send(&request)).and_then(|_| socket.recv(&mut [0; 512])).is_ok()
+        socket
+            .connect((Ipv4Addr::LOCALHOST, self.port))
+            .and_then(|()| socket.send(&request))
+            .and_then(|_| socket.recv(&mut [0; 512]))
+            .is_ok()
     }
 
     /// For `ice_servers`.

@@ -28,7 +28,7 @@ pub struct Kamailio {
     sip: u16,
     defines: Vec<String>,
     log: Arc<Mutex<String>>,
-    log_file: Option<PathBuf>,
+    leaves: Option<PathBuf>,
 }
 
 impl Kamailio {
@@ -56,7 +56,7 @@ impl Kamailio {
         let defines: Vec<String> = defines.iter().map(|&define| define.to_owned()).collect();
         Self::configured(dir.path(), ws, wss, sip, rtpengine);
         let child = Self::spawn(dir.path(), &defines, &log);
-        let mut kamailio = Kamailio { child, dir, ws, wss, sip, defines, log, log_file: None };
+        let mut kamailio = Kamailio { child, dir, ws, wss, sip, defines, log, leaves: None };
         kamailio.wait();
         kamailio
     }
@@ -117,10 +117,11 @@ impl Kamailio {
         let _ = self.child.wait();
     }
 
-    /// Leaves its log in a file when it stops.
+    /// Leaves in a folder, when it stops, its log and the SIP traces of the supervisors that were there.
     #[must_use]
-    pub fn logging_to(mut self, file: PathBuf) -> Self {
-        self.log_file = Some(file);
+    pub fn leaving(mut self, folder: &Path) -> Self {
+        crate::trace::keep();
+        self.leaves = Some(folder.to_owned());
         self
     }
 
@@ -207,8 +208,9 @@ impl Kamailio {
 impl Drop for Kamailio {
     fn drop(&mut self) {
         self.stop();
-        if let Some(file) = &self.log_file {
-            let _ = std::fs::write(file, self.log());
+        if let Some(folder) = &self.leaves {
+            let _ = std::fs::write(folder.join("kamailio.log"), self.log());
+            let _ = std::fs::write(folder.join("supervisor-sip.log"), crate::trace::of(&[self.ws, self.wss]));
         }
     }
 }

@@ -2,7 +2,9 @@
 //! ears for tones, and programs in C and C++.
 
 pub mod browser;
+pub mod coturn;
 pub mod ears;
 pub mod kamailio;
 pub mod native;
 pub mod rtpengine;
+pub mod trace;

@@ -66,6 +66,9 @@ impl Drop for Rtpengine {
 pub struct Baresip {
     child: Child,
     folder: PathBuf,
+    /// Short, for baresip cuts the paths of its recordings after 127 characters: a recording in a
+    /// deep folder loses its name, and both directions fall into one file.
+    sounds: tempfile::TempDir,
     rate: u32,
     channels: u16,
 }
@@ -80,6 +83,7 @@ impl Baresip {
     pub fn call(folder: &Path, sip_port: u16, codec: &str, user: &str, hertz: f64) -> Self {
         let folder = folder.join("baresip");
         std::fs::create_dir_all(&folder).expect("a folder for baresip");
+        let sounds = tempfile::tempdir().expect("a folder for what baresip hears");
         // It plays files only at its codec's own rate and channels.
         let (rate, channels) = if codec == "opus" { (48_000, 2) } else { (8_000, 1) };
         let spec = hound::WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
@@ -95,7 +99,7 @@ impl Baresip {
              module aubridge.so\nmodule sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nopus_bitrate 28000\n",
             free_udp_port(),
             says.display(),
-            folder.display()
+            sounds.path().display()
         );
         std::fs::write(folder.join("config"), config).expect("baresip's config");
         let account = format!("<sip:1003@{DOMAIN}>;outbound=\"sip:127.0.0.1:{sip_port};transport=udp\";regint=0;audio_codecs={codec}\n");
@@ -111,7 +115,7 @@ impl Baresip {
             .stderr(log)
             .spawn()
             .expect("baresip is installed");
-        Baresip { child, folder, rate, channels }
+        Baresip { child, folder, sounds, rate, channels }
     }
 
     /// What it logged so far, its SIP too.
@@ -123,7 +127,7 @@ impl Baresip {
     /// What it heard so far, with its rate: the first channel of a file whose header is not final yet.
     #[must_use]
     pub fn heard(&self) -> (Vec<i16>, u32) {
-        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let files = std::fs::read_dir(self.sounds.path()).into_iter().flatten().flatten().map(|entry| entry.path());
         let path = files.into_iter().find(|path| path.to_string_lossy().ends_with("dec.wav"));
         let bytes = path.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let sound = bytes.get(44..).unwrap_or_default();
@@ -136,5 +140,8 @@ impl Drop for Baresip {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for sound in std::fs::read_dir(self.sounds.path()).into_iter().flatten().flatten() {
+            let _ = std::fs::copy(sound.path(), self.folder.join(sound.file_name()));
+        }
     }
 }

@@ -221,10 +221,14 @@ impl Driver {
         false
     }
 
-    /// A SIP message in the log, without its secrets; RFC 5626 keep-alives are left out.
+    /// A SIP message in the log, without its secrets, with the server: a process may have many.
+    /// RFC 5626 keep-alives are left out.
     fn trace(&self, what: &str, message: &[u8]) {
         if self.shared.config.debug && !message.iter().all(u8::is_ascii_whitespace) {
-            log::debug!(target: "monipy::sip", "{what}:\n{}", redact(message));
+            // Its host and port alone: the rest of a URL may hold a token.
+            let url = url::Url::parse(&self.shared.config.server).ok();
+            let (host, port) = url.as_ref().map_or(("", None), |url| (url.host_str().unwrap_or_default(), url.port_or_known_default()));
+            log::debug!(target: "monipy::sip", "{what} ({host}:{}):\n{}", port.unwrap_or_default(), redact(message));
         }
     }
 

@@ -1,6 +1,8 @@
 //! The media room: SDP in and out, the guard, and transports that call each other, and far sides of
 //! another make, on loopback.
 
+// Public where the interop tests use it.
+#[allow(unreachable_pub)]
 #[path = "../../../tests/src/coturn.rs"]
 mod coturn;
 mod plain_peer;

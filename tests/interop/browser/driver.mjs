@@ -5,9 +5,11 @@
 //   {"id": 3, "do": "notify", "http": "http://…", "wss": 5443}        where the contact centre is (see notify.mjs)
 //   {"id": 4, "do": "barge", "uuid": "…", "to": "…"}               a feed client's request (see notify.mjs)
 //
-// node driver.mjs LOG_FILE MICROPHONE.wav. It ends with its standard input.
+// node driver.mjs LOG_FILE MICROPHONE.wav. It ends with its standard input; what each page has heard is
+// left beside the log, as PAGE-heard.wav.
 import { createServer } from 'node:http'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
 import puppeteer from 'puppeteer-core'
@@ -74,6 +76,16 @@ const actions = {
   notify: (centre) => vendor.serve(centre),
   barge: ({ uuid, to }) => askForBarge(vendor, uuid, to),
 }
+const keepWhatWasHeard = async () => {
+  for (const [name, page] of Object.entries(pages)) {
+    const samples = Buffer.from(await page.evaluate(() => window.ears.tape()), 'base64')
+    const header = Buffer.from('RIFF....WAVEfmt ....................data....')
+    header.writeUInt32LE(36 + samples.length, 4)
+    for (const [at, value] of [[16, 16], [24, 48000], [28, 96000], [40, samples.length]]) header.writeUInt32LE(value, at)
+    for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) header.writeUInt16LE(value, at)
+    writeFileSync(`${dirname(logFile)}/${name}-heard.wav`, Buffer.concat([header, samples]))
+  }
+}
 const answer = (reply) => process.stdout.write(`${JSON.stringify(reply)}\n`)
 
 createInterface({ input: process.stdin })
@@ -90,6 +102,9 @@ createInterface({ input: process.stdin })
     }
   })
   .on('close', async () => {
+    // A page that is gone or hangs has nothing to tell.
+    const patience = new Promise((resolve) => setTimeout(resolve, 3000))
+    await Promise.race([keepWhatWasHeard().catch((error) => note(`nothing kept: ${error.message}`)), patience])
     await browser.close()
     process.exit(0)
   })

@@ -5,6 +5,10 @@
   const connections = []
   let context
   const ears = []
+  // The last half minute of all that was heard, for the driver to keep: 48 kHz, mono.
+  const tape = []
+  const KEPT = 30 * 48000
+  let taped = 0
   const listen = (stream) => {
     context ??= new AudioContext({ sampleRate: 48000 })
     context.resume()
@@ -13,10 +17,23 @@
     element.muted = true
     element.srcObject = stream
     element.play()
+    // One tape for all streams: what the page's user would have heard.
+    if (!context.tape) {
+      context.tape = context.createScriptProcessor(4096, 1, 1)
+      context.tape.onaudioprocess = ({ inputBuffer }) => {
+        tape.push(inputBuffer.getChannelData(0).slice())
+        taped += inputBuffer.length
+        while (taped > KEPT) taped -= tape.shift().length
+      }
+      // It runs only on the way to an output; it writes nothing there.
+      context.tape.connect(context.destination)
+    }
     const analyser = context.createAnalyser()
     analyser.fftSize = 8192
     analyser.smoothingTimeConstant = 0
-    context.createMediaStreamSource(stream).connect(analyser)
+    const source = context.createMediaStreamSource(stream)
+    source.connect(analyser)
+    source.connect(context.tape)
     ears.push({ analyser, element })
   }
   class Heard extends Original {
@@ -61,6 +78,16 @@
     silent: (hertz, dbfs, limit = 20000) => until(() => level(hertz) < dbfs, limit),
     // The newest connection's descriptions, to look at.
     sdp: () => ({ local: connections.at(-1).localDescription?.sdp, remote: connections.at(-1).remoteDescription?.sdp }),
+    // The tape as 16-bit samples of 48 kHz, base64; empty when nothing was heard.
+    tape() {
+      const samples = new Int16Array(taped)
+      let at = 0
+      for (const part of tape) for (const sample of part) samples[at++] = Math.max(-1, Math.min(1, sample)) * 32767
+      const bytes = new Uint8Array(samples.buffer)
+      let text = ''
+      for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768))
+      return btoa(text)
+    },
     // The newest connection's figures, as the page's own getStats tells them.
     async stats() {
       const report = await connections.at(-1).getStats()
