@@ -2,7 +2,7 @@
 //! JSON each, what happens and when (seconds on a clock that no step of the wall clock moves): events,
 //! and holes in the sound. Commands on standard input: login, stats, quit.
 //!
-//!     fault-phone ws://SERVER:PORT [USER PASSWORD]
+//!     fault-phone ws://SERVER:PORT [USER PASSWORD [DOMAIN]]
 
 use monipy_core::{AudioMode, CallId, Config, EventKind, Supervisor};
 use serde_json::json;
@@ -51,7 +51,8 @@ fn main() {
     let user = arguments.next().unwrap_or_else(|| "supervisor".into());
     let password = arguments.next().unwrap_or_else(|| "secret".into());
     // Everything as it is by default, save what needs the open Internet or a speaker.
-    let config = Config { server, ice_servers: Vec::new(), audio_mode: AudioMode::Application, ..Config::default() };
+    let domain = arguments.next();
+    let config = Config { server, domain, ice_servers: Vec::new(), audio_mode: AudioMode::Application, ..Config::default() };
     let supervisor = match Supervisor::new(config) {
         Ok(supervisor) => supervisor,
         Err(e) => return say(json!({"error": e.to_string()})),

@@ -8,10 +8,11 @@ use monipy_tests::coturn::{Coturn, TURN_PASSWORD, TURN_USER, Way};
 use monipy_tests::kamailio::Kamailio;
 use std::time::{Duration, Instant};
 
-/// The proxy takes away all candidates but those of the TURN server: there is no other way.
+/// The proxy takes away all candidates but those of the TURN server, and the relays speak with relays
+/// alone: there is no other way.
 async fn relayed(way: Way, scenario: &'static str) {
     let mut proof = Proof::begin("coturn", scenario);
-    let turn = Coturn::start(way).expect("turnserver is installed");
+    let turn = Coturn::between_relays(way).expect("turnserver is installed");
     let kamailio = Kamailio::start(&["RELAY_ONLY"]).leaving(&proof.folder);
     let server = IceServer { url: turn.url(), username: TURN_USER.into(), credential: TURN_PASSWORD.into() };
     // A private authority is trusted for TURN as it is for wss.

@@ -4,7 +4,8 @@ use crate::pair::{Pair, hear_each_other};
 use crate::proof::Proof;
 use crate::supervisor::{config, logged_in, names, until};
 use monipy_core::{CallId, Config, Detail, EventKind, Supervisor};
-use monipy_tests::kamailio::{Kamailio, PASSWORD};
+use monipy_tests::kamailio::{DOMAIN, Kamailio, PASSWORD};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -179,4 +180,61 @@ async fn a_short_registration_is_refreshed() {
     hear_each_other(&callee, &caller).await;
     proof.heard("a call after the first grant's end: both");
     proof.done();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio"]
+async fn a_registration_that_expired_while_the_process_slept_comes_back() {
+    let mut proof = Proof::begin("kamailio", "registration expired while the process slept");
+    let kamailio = Kamailio::start(&["SHORT_GRANT"]).leaving(&proof.folder);
+    let mut sleeper = Sleeper::start(&kamailio, &proof.folder);
+    let registered = |times| tokio::task::block_in_place(|| kamailio.logs_times("REGISTERED sip:1001@", times, Duration::from_secs(30)));
+    assert!(registered(1), "{}", kamailio.log());
+    sleeper.signal("STOP");
+    // The grant's ten seconds, and one.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let (caller, mut events) = logged_in(config(kamailio.ws_url()), "1002").await;
+    caller.call("1001").await.expect("call");
+    let seen = until(&mut events, EventKind::Ended).await;
+    assert_eq!(seen.last().map(|event| event.code), Some(404), "{:?}", names(&seen));
+    proof.heard("asleep: 404 to who calls");
+
+    let before = kamailio.log().matches("REGISTERED sip:1001@").count();
+    sleeper.signal("CONT");
+    assert!(registered(before + 1), "{}", kamailio.log());
+    let began = Instant::now();
+    caller.call("1001").await.expect("call");
+    until(&mut events, EventKind::CallStream).await;
+    caller.terminate(CallId::CURRENT).await.expect("terminate");
+    proof.heard(format!("awake: registered, and answers within {} ms", began.elapsed().as_millis()));
+    proof.done();
+}
+
+/// A phone in a process of its own, which answers every call.
+struct Sleeper(std::process::Child);
+
+impl Sleeper {
+    fn start(kamailio: &Kamailio, folder: &std::path::Path) -> Sleeper {
+        let log = std::fs::File::create(folder.join("phone.log")).expect("the phone's log");
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_fault-phone"))
+            .args([&kamailio.ws_url(), "1001", PASSWORD, DOMAIN])
+            .stdin(std::process::Stdio::piped())
+            .stdout(log)
+            .spawn()
+            .expect("the phone");
+        child.stdin.as_mut().expect("its standard input").write_all(b"login\n").expect("an order");
+        Sleeper(child)
+    }
+
+    fn signal(&mut self, name: &str) {
+        let done = std::process::Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
+        assert!(done.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

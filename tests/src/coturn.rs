@@ -47,6 +47,21 @@ impl Coturn {
     /// When it does not come up within ten seconds: a test cannot go on.
     #[must_use]
     pub fn start(way: Way) -> Option<Coturn> {
+        Coturn::start_with(way, &["--relay-ip=127.0.0.1"])
+    }
+
+    /// One that passes packets from relay to relay alone: its relays have an address of their own, and
+    /// nothing goes to or comes from where the clients are. Who is behind it hears only who is behind
+    /// it too, as if a firewall let UDP through to this server and nowhere else.
+    ///
+    /// # Panics
+    /// As [`Coturn::start`].
+    #[must_use]
+    pub fn between_relays(way: Way) -> Option<Coturn> {
+        Coturn::start_with(way, &["--relay-ip=127.0.0.3", "--denied-peer-ip=127.0.0.1-127.0.0.1"])
+    }
+
+    fn start_with(way: Way, relays: &[&str]) -> Option<Coturn> {
         let files = TempDir::new().expect("a folder for turnserver");
         let port = free_port(way);
         let closed: &[&str] = match way {
@@ -60,8 +75,9 @@ impl Coturn {
         let process = Command::new("turnserver")
             .current_dir(files.path())
             .args(["-n", "--no-cli", "--lt-cred-mech", "--allow-loopback-peers", "--log-file=stdout", "--realm=test"])
-            .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--cert=server.pem", "--pkey=server.key"])
+            .args(["--listening-ip=127.0.0.1", "--cert=server.pem", "--pkey=server.key"])
             .args(closed)
+            .args(relays)
             .arg(format!("--user={TURN_USER}:{TURN_PASSWORD}"))
             .arg(format!("--{}-port={port}", if way == Way::Tls { "tls-listening" } else { "listening" }))
             .arg(format!("--pidfile={}", files.path().join("pid").display()))

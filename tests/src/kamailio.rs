@@ -154,6 +154,13 @@ impl Kamailio {
         self.dir.path().join("ca.pem")
     }
 
+    /// What the supervisors of this process sent to it and received, redacted, once it was told where
+    /// to leave it.
+    #[must_use]
+    pub fn supervisors_sip(&self) -> String {
+        crate::trace::of(&[self.ws, self.wss])
+    }
+
     /// Its UDP port for plain SIP.
     #[must_use]
     pub fn sip_port(&self) -> u16 {
@@ -215,7 +222,7 @@ impl Drop for Kamailio {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port()
 }
 

@@ -2,7 +2,7 @@
 //! another make, on loopback.
 
 // Public where the interop tests use it.
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, dead_code)]
 #[path = "../../../tests/src/coturn.rs"]
 mod coturn;
 mod plain_peer;
