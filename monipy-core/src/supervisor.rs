@@ -81,7 +81,8 @@ impl Supervisor {
     /// Outcome: 200 "Logged in successfully"; 401 "Invalid Login ID or Password"; 405 too many
     /// connections; 1001 "Already logged in"; 1003 for an id or password that cannot be sent; 408
     /// when the server does not answer (10 s for the connection, 32 s for SIP).
-    /// The password is wiped once its digest is computed.
+    /// Once the server has agreed the password is kept under a mask alone, for realms that ask later;
+    /// it is wiped with the login.
     pub fn login(&self, id: &str, password: &str) -> Pending {
         self.give(Command::Login { id: id.to_owned(), password: Zeroizing::new(password.to_owned()) })
     }

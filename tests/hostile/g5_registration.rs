@@ -47,6 +47,12 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
         "2 tries at most, loginFailed 401 once, stop",
         password_changed,
     ));
+    all.push(Case::new(
+        "47b",
+        "realm and nonce change while logged in",
+        "re-authenticated with the same password, nobody hears of it",
+        realm_changed,
+    ));
     all.push(Case::new("48", "423 Interval Too Brief", "asks for Min-Expires", too_brief));
     all.push(Case::new("49", "503 with Retry-After 3 (fault 12)", "again in 3 to 4.3 s, by itself", retry_after));
     all.push(Case::new("50", "403", "stop", forbidden));
@@ -239,6 +245,28 @@ async fn password_changed() -> Outcome {
     ensure!(server.tcp_within(Duration::from_secs(3)).await.is_none(), "it came again");
     ensure!(phone.count(EventKind::LoginFailed) == 1 && phone.count(EventKind::Logout) == 1, "more than one event");
     figure("loginFailed 401 once, stopped", format!("{tries} tries"))
+}
+
+async fn realm_changed() -> Outcome {
+    let server = Server::start().await?;
+    let phone = Phone::at(&server)?;
+    phone.login();
+    let mut peer = server.peer().await?;
+    let_in(&mut peer, "10").await?;
+    phone.wait(EventKind::Login, 1, SOON).await?;
+    for realm in ["moved.test", "again.test"] {
+        let refresh = next(&mut peer).await?;
+        let challenge = format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"of-{realm}\", algorithm=MD5, qop=\"auth\"\r\n");
+        peer.text(refresh.response("401 Unauthorized", &challenge)).await;
+        let answered = next(&mut peer).await?;
+        harmless(&answered)?;
+        ensure!(param(answered.header("Authorization"), "realm").as_deref() == Some(realm), "{}", answered.header("Authorization"));
+        ensure!(is_right(&answered), "wrong: {}", answered.header("Authorization"));
+        peer.text(registered(&answered, "10")).await;
+    }
+    let told = phone.events().iter().filter(|e| matches!(e.kind, EventKind::Logout | EventKind::LoginFailed)).count();
+    ensure!(told == 0 && phone.count(EventKind::Login) == 1, "{told} events told it");
+    figure("re-authenticated twice", "0 events")
 }
 
 async fn too_brief() -> Outcome {

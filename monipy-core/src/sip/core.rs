@@ -272,14 +272,14 @@ impl Core {
         self.send(bytes);
     }
 
-    /// Puts credentials for the challenge into `request`; says whether only the nonce was stale.
-    /// `None` when there is nothing to answer with.
-    pub(super) fn authorize(&mut self, request: &mut OutgoingRequest, challenge: &Message) -> Option<bool> {
+    /// Puts credentials for the challenge into `request`; says whether only the nonce was stale, and
+    /// which realms asked. `None` when there is nothing to answer with.
+    pub(super) fn authorize(&mut self, request: &mut OutgoingRequest, challenge: &Message) -> Option<(bool, Vec<String>)> {
         let cnonce = self.rng.token(12);
         let body = request.body.as_ref().map_or(&[][..], |body| &body.bytes);
         let target = Target { method: &request.method, uri: &request.uri, body };
         let answer = self.credentials.as_mut()?.answer(challenge, target, &cnonce).ok()?;
         request.authorization = answer.headers;
-        Some(answer.stale)
+        Some((answer.stale, answer.realms))
     }
 }

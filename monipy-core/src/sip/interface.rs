@@ -47,13 +47,14 @@ pub enum Command {
     Register {
         /// Login id; becomes the user of the address of record.
         user: String,
-        /// Its password. Only the digest's hashes are kept once a realm is known; all of it is wiped on drop.
+        /// Its password. Once a server has agreed it is kept under a mask alone, for realms that ask
+        /// later; all of it is wiped on drop.
         password: Zeroizing<String>,
         /// User name of the digest when it differs from `user`.
         authorization_user: Option<String>,
     },
-    /// Registers again with the credentials of the last [`Command::Register`], whose hashes (not the
-    /// password) are still held; for an engine that starts itself again after a registration was
+    /// Registers again with the credentials of the last [`Command::Register`], which are
+    /// still held; for an engine that starts itself again after a registration was
     /// given up. Nothing happens when there was no `Register`.
     RegisterAgain,
     /// Takes the registration back, for good. [`UaEvent::Unregistered`] follows when there was one;

@@ -23,6 +23,8 @@ const SHORTEST: u32 = 10;
 const LONGEST: u32 = 7200;
 /// Answers to a challenge that says only the nonce was stale, beside the first answer.
 const STALE_ANSWERS: u32 = 2;
+/// Realms that are answered in one attempt.
+const MAX_REALMS: usize = 3;
 /// How often 423 and 439 are obeyed in one attempt.
 const CORRECTIONS: u32 = 2;
 /// First and greatest wait before a retry that the server gave no time for.
@@ -58,7 +60,8 @@ struct Attempt {
     branch: String,
     unregister: bool,
     from_tag: String,
-    answers: u32,
+    /// Realms that were answered: one that asks once more says that the password is wrong.
+    realms: Vec<String>,
     stale: u32,
     corrections: u32,
 }
@@ -186,7 +189,7 @@ impl Registration {
         core.timers.cancel(&mut self.refresh);
         core.timers.cancel(&mut self.retry);
         let from_tag = core.new_tag();
-        let attempt = Attempt { branch: String::new(), unregister, from_tag, answers: 0, stale: 0, corrections: 0 };
+        let attempt = Attempt { branch: String::new(), unregister, from_tag, realms: Vec::new(), stale: 0, corrections: 0 };
         let request = self.request(core, &attempt);
         self.send(core, attempt, request);
     }
@@ -248,17 +251,14 @@ impl Registration {
             200..=299 => self.granted(core, response),
             401 | 407 => {
                 let mut request = self.request(core, &attempt);
-                let stale = core.authorize(&mut request, response);
-                let may_answer = match stale {
-                    Some(true) if attempt.answers > 0 => attempt.stale < STALE_ANSWERS,
-                    Some(_) => attempt.answers == 0,
-                    None => false,
-                };
-                if may_answer {
-                    if attempt.answers > 0 {
+                let (stale, realms) = core.authorize(&mut request, response).unwrap_or_default();
+                let new = realms.iter().any(|realm| !attempt.realms.contains(realm)) && attempt.realms.len() < MAX_REALMS;
+                let again = stale && !realms.is_empty() && attempt.stale < STALE_ANSWERS;
+                if new || again {
+                    if !new {
                         attempt.stale += 1;
                     }
-                    attempt.answers += 1;
+                    attempt.realms.extend(realms);
                     self.send(core, attempt, request);
                 } else {
                     // The number was not used.
@@ -273,13 +273,13 @@ impl Registration {
                 }
                 self.ask = least;
                 attempt.corrections += 1;
-                attempt.answers = 0;
+                attempt.realms.clear();
                 let request = self.request(core, &attempt);
                 self.send(core, attempt, request);
             }
             439 if !self.no_outbound && !attempt.unregister => {
                 self.no_outbound = true;
-                attempt.answers = 0;
+                attempt.realms.clear();
                 let request = self.request(core, &attempt);
                 self.send(core, attempt, request);
             }
@@ -354,7 +354,9 @@ impl Registration {
             return self.retry_later(core, 480, reason, None, false);
         };
         if let Some(credentials) = &mut core.credentials {
-            credentials.forget_password();
+            // Another realm may ask one day, the registrar's or a proxy's.
+            let pad = core.rng.seed();
+            credentials.seal_password(pad);
         }
         core.service_route = response.list(HeaderName::ServiceRoute).map(<[u8]>::to_vec).take(8).collect();
         let seconds = granted.clamp(SHORTEST, LONGEST);

@@ -56,6 +56,11 @@ impl Rng {
         (0..8).fold(0, |n, _| (n << 8) | u64::from(self.byte()))
     }
 
+    /// 256 random bits.
+    pub fn seed(&mut self) -> [u8; 32] {
+        std::array::from_fn(|_| self.byte())
+    }
+
     /// A number in `0..bound`; 0 when `bound` is 0. The bias is below 2^-32 for bounds below 2^32.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64().checked_rem(bound).unwrap_or_default()

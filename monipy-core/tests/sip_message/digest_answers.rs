@@ -198,6 +198,21 @@ fn without_the_password_only_learned_realms_are_answered() {
 }
 
 #[test]
+fn a_sealed_password_answers_another_realm_as_the_open_one_does() {
+    // Longer than one block of the mask.
+    let password = "p\u{e4}ssw\u{f6}rd that is longer than thirty-two bytes, by far";
+    let other = "WWW-Authenticate: Digest realm=\"other\", nonce=\"n\"\r\n";
+    let mut open = Credentials::new("1001", password);
+    let mut sealed = Credentials::new("1001", password);
+    sealed.seal_password([7; 32]);
+    sealed.seal_password([8; 32]);
+    assert_eq!(answer(&mut sealed, other), answer(&mut open, other));
+    sealed.forget_password();
+    let third = challenged("WWW-Authenticate: Digest realm=\"third\", nonce=\"n\"\r\n");
+    assert_eq!(sealed.answer(&third, register(), "c").expect_err("a refusal"), Refusal::UnknownRealm);
+}
+
+#[test]
 fn nothing_printed_holds_a_secret() {
     let mut credentials = Credentials::new("1001", "pass-word-9");
     let message = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n");

@@ -113,6 +113,35 @@ fn trust_47_the_password_changes_while_registered() {
 }
 
 #[test]
+fn trust_47_the_realm_changes_while_registered() {
+    let mut bench = Bench::registered();
+    let refresh = bench.until_sent(269).1;
+    bench.frame(challenge(&refresh, 401, "WWW-Authenticate: Digest realm=\"moved.example\", nonce=\"m1\", qop=\"auth\"\r\n"));
+    let second = bench.one();
+    assert!(header(&second, "Authorization").contains("realm=\"moved.example\""), "{second}");
+    // In one attempt, too: first one realm, then another.
+    bench.frame(challenge(&second, 401, "WWW-Authenticate: Digest realm=\"again.example\", nonce=\"a1\", qop=\"auth\"\r\n"));
+    let third = bench.one();
+    assert!(header(&third, "Authorization").contains("realm=\"again.example\""), "{third}");
+    bench.frame(granted(&third));
+    assert_eq!(bench.take_events(), [], "nobody needs to hear of it");
+}
+
+#[test]
+fn trust_45_realms_that_change_without_end_are_answered_three_times() {
+    let (mut bench, first) = started();
+    let (mut register, mut answers) = (first, 0);
+    loop {
+        bench.frame(challenge(&register, 401, &format!("WWW-Authenticate: Digest realm=\"r{answers}\", nonce=\"n\"\r\n")));
+        let Some(next) = bench.take().pop() else { break };
+        (register, answers) = (next, answers + 1);
+        assert!(answers < 10, "it never stops");
+    }
+    assert_eq!(answers, 3);
+    assert!(matches!(bench.event(), UaEvent::RegistrationFailed { code: 401, will_retry: None, credentials_tried: true, .. }));
+}
+
+#[test]
 fn r12_trust_48_423_asks_for_min_expires() {
     let (mut bench, first) = started();
     bench.frame(respond(&first, 423, "Interval Too Brief", "Min-Expires: 600\r\n", ""));

@@ -346,7 +346,7 @@ impl Call {
 
     /// Sends a request of the call again with credentials; `None` when that is not possible.
     fn authorized(&mut self, core: &mut Core, mut request: OutgoingRequest, challenge: &Message) -> Option<(OutgoingRequest, bool)> {
-        let stale = core.authorize(&mut request, challenge)?;
+        let (stale, _) = core.authorize(&mut request, challenge)?;
         request.cseq = match &mut self.dialog {
             Some(dialog) => dialog.next_number(),
             None => request.cseq.wrapping_add(1) & 0x7fff_ffff,

@@ -3,8 +3,9 @@
 
 use super::{Algorithm, Challenge, Ha1, Qop, Terms, response};
 use crate::sip::{HeaderName, Message, Method, text};
+use sha2::digest::Digest as _;
 use std::fmt::{self, Write as _};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// More challenges than this in one response are not looked at.
 const MAX_CHALLENGES: usize = 16;
@@ -13,15 +14,62 @@ const MAX_REMEMBERED: usize = 16;
 
 /// A user name and what proves it, realm by realm.
 ///
-/// The password is needed until a realm has challenged: HA1 cannot be computed without its name.
-/// After the first success call [`Credentials::forget_password`]; the realms that were learned can
-/// then still be answered, with any algorithm, and no other.
+/// The password is needed whenever a realm challenges that has not challenged before: HA1 cannot be
+/// computed without its name, and a server may come back with another one. After the first success
+/// call [`Credentials::seal_password`]: from then on it does not lie in memory as it is. After
+/// [`Credentials::forget_password`] the realms that were learned can still be answered, with any
+/// algorithm, and no other.
 #[derive(Clone)]
 pub struct Credentials {
     username: String,
-    password: Option<Zeroizing<String>>,
+    password: Password,
     realms: Vec<Realm>,
     nonces: Vec<Nonce>,
+}
+
+/// The password, as far as it is there. Every form of it is wiped when it is dropped.
+#[derive(Clone)]
+enum Password {
+    Open(Zeroizing<String>),
+    /// Under a mask that a pad gives: what reads the memory by chance (a core dump that is searched,
+    /// a swapped page, an overread) does not find it. No protection from whoever has all of it.
+    Sealed {
+        masked: Zeroizing<Vec<u8>>,
+        pad: Zeroizing<[u8; 32]>,
+    },
+    Forgotten,
+}
+
+impl Password {
+    fn open(&self) -> Option<Zeroizing<String>> {
+        match self {
+            Password::Open(password) => Some(password.clone()),
+            Password::Sealed { masked, pad } => {
+                let mut bytes = masked.to_vec();
+                mask(pad, &mut bytes);
+                match String::from_utf8(bytes) {
+                    Ok(password) => Some(Zeroizing::new(password)),
+                    Err(e) => {
+                        e.into_bytes().zeroize();
+                        None
+                    }
+                }
+            }
+            Password::Forgotten => None,
+        }
+    }
+}
+
+/// Puts a mask on, or takes it off: the pad hashed with a counter, over the bytes.
+fn mask(pad: &[u8; 32], bytes: &mut [u8]) {
+    for (block, number) in bytes.chunks_mut(32).zip(0_u64..) {
+        let mut hash = sha2::Sha256::new();
+        hash.update(pad);
+        hash.update(number.to_le_bytes());
+        for (byte, under) in block.iter_mut().zip(hash.finalize()) {
+            *byte ^= under;
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -52,6 +100,8 @@ pub struct Target<'a> {
 pub struct Answer {
     /// Authorization and Proxy-Authorization headers, one for each realm that asked.
     pub headers: Vec<(HeaderName, String)>,
+    /// The realms that asked and are answered.
+    pub realms: Vec<String>,
     /// The server says that only the nonce of the last answer was too old.
     pub stale: bool,
 }
@@ -87,7 +137,7 @@ impl Credentials {
     pub fn new(username: &str, password: &str) -> Self {
         Credentials {
             username: username.to_owned(),
-            password: Some(Zeroizing::new(password.to_owned())),
+            password: Password::Open(Zeroizing::new(password.to_owned())),
             realms: Vec::new(),
             nonces: Vec::new(),
         }
@@ -102,11 +152,11 @@ impl Credentials {
     /// Computes and keeps the HA1s of a realm, if the password is still there. Challenges teach
     /// their realm by themselves; this is for one that is known beforehand.
     pub fn learn(&mut self, realm: &str) {
-        let Some(password) = &self.password else { return };
         if self.realms.iter().any(|known| known.name == realm) {
             return;
         }
-        let ha1 = |algorithm| Ha1::new(algorithm, &self.username, realm, password);
+        let Some(password) = self.password.open() else { return };
+        let ha1 = |algorithm| Ha1::new(algorithm, &self.username, realm, &password);
         let ha1s = [ha1(Algorithm::Md5), ha1(Algorithm::Sha256), ha1(Algorithm::Sha512_256)];
         if self.realms.len() == MAX_REMEMBERED {
             self.realms.remove(0);
@@ -114,9 +164,18 @@ impl Credentials {
         self.realms.push(Realm { name: realm.to_owned(), ha1s });
     }
 
+    /// Puts the password under a mask made of `pad`, 32 bytes of randomness.
+    pub fn seal_password(&mut self, pad: [u8; 32]) {
+        if let Password::Open(password) = &self.password {
+            let mut masked = Zeroizing::new(password.as_bytes().to_vec());
+            mask(&pad, &mut masked);
+            self.password = Password::Sealed { masked, pad: Zeroizing::new(pad) };
+        }
+    }
+
     /// Wipes the password; the realms learned so far stay.
     pub fn forget_password(&mut self) {
-        self.password = None;
+        self.password = Password::Forgotten;
     }
 
     /// Answers a 401 or 407: one header for each realm that challenges, by the topmost challenge
@@ -128,7 +187,7 @@ impl Credentials {
     /// # Errors
     /// [`Refusal`], when no header at all can be made.
     pub fn answer(&mut self, challenged: &Message, target: Target<'_>, cnonce: &str) -> Result<Answer, Refusal> {
-        let mut answer = Answer { headers: Vec::new(), stale: false };
+        let mut answer = Answer { headers: Vec::new(), realms: Vec::new(), stale: false };
         let mut refusal = Refusal::NoChallenge;
         let kinds =
             [(HeaderName::WwwAuthenticate, HeaderName::Authorization), (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)];
@@ -141,7 +200,10 @@ impl Credentials {
                 }
                 answer.stale |= challenge.stale;
                 match self.authorize(&challenge, target, cnonce) {
-                    Some(value) => answer.headers.push((answers, value)),
+                    Some(value) => {
+                        answer.headers.push((answers, value));
+                        answer.realms.push(challenge.realm.clone());
+                    }
                     None => refusal = Refusal::UnknownRealm,
                 }
                 seen.push(challenge.realm);
