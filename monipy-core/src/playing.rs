@@ -194,19 +194,24 @@ mod tests {
     use crate::audio::tone::{ToneGenerator, measure};
     use crate::audio::{OutboundRtp, test_call};
 
-    /// Plays a file into a call whose clock is turned by hand; gives what was sent, decoded.
-    async fn heard_of(path: &Path) -> (bool, Vec<i16>) {
+    /// Plays a file of this length into a call whose clock is turned by hand, and stands while the file
+    /// is being read; gives what was sent, decoded.
+    async fn heard_of(path: &Path, length: Duration) -> (bool, Vec<i16>) {
         let (mut call, control) = test_call(Codec::Opus);
         let playing = Playing::start(&Handle::current(), control.add_writer(PLAYING_RATE).unwrap(), path).unwrap();
         let mut decoder = codec::decoder(Codec::Opus, 48_000).unwrap();
-        let mut at = std::time::Instant::now();
+        let begun = std::time::Instant::now();
+        let mut at = begun;
         let (mut out, mut pcm): (Vec<OutboundRtp>, Vec<i16>) = (Vec::new(), Vec::new());
         let done = playing.clone();
         let mut ended = std::pin::pin!(done.done());
         loop {
             out.clear();
-            call.tick(at, &mut out);
-            at += Duration::from_millis(10);
+            let read = playing.progress.borrow().played;
+            if read >= length || read > at - begun + Duration::from_millis(50) {
+                call.tick(at, &mut out);
+                at += Duration::from_millis(10);
+            }
             for packet in &out {
                 assert!(decoder.decode(&packet.payload, &mut pcm));
             }
@@ -233,7 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("prompt.wav");
         wav(&path, 44_100, 2, 2);
-        let (all, pcm) = heard_of(&path).await;
+        let (all, pcm) = heard_of(&path, Duration::from_millis(1900)).await;
         assert!(all);
         let loud: Vec<i16> = pcm.into_iter().skip_while(|s| s.abs() < 500).collect();
         assert!(loud.len() >= 48_000 * 19 / 10, "{} samples", loud.len());
@@ -252,7 +257,7 @@ mod tests {
             recorder.push(index, u32::from(index) * 960, &payload).unwrap();
         }
         recorder.finish().unwrap();
-        let (all, pcm) = heard_of(&path).await;
+        let (all, pcm) = heard_of(&path, Duration::from_millis(1900)).await;
         assert!(all);
         let loud: Vec<i16> = pcm.into_iter().skip_while(|s| s.abs() < 500).collect();
         assert!(measure(&loud[9600..80_000], 48_000, 500.0).snr_db > 12.0);

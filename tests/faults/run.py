@@ -68,6 +68,16 @@ class Program:
     def event(self, name, within, **fields):
         return self.wait(name, within, event=name, **fields)
 
+    def both(self, within, *wanted):
+        """Lines with these fields, in whatever order."""
+        deadline, wanted = time.monotonic() + within, list(wanted)
+        while wanted:
+            try:
+                value = self.lines.get(timeout=max(0.001, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Wrong(f"no {wanted} within {within} s") from None
+            wanted = [fields for fields in wanted if any(value.get(key) != field for key, field in fields.items())]
+
     def count(self, **fields):
         return sum(all(line.get(k) == v for k, v in fields.items()) for line in self.all)
 
@@ -123,8 +133,8 @@ class Scene:
         call = self.http(centre, "GET", "/calls")
         call = call[0] if isinstance(call, list) else call["calls"][0]
         self.http(centre, "POST", f"/calls/{call['id']}/barge", {"supervisor": "supervisor", "mode": "listen"})
-        phone.event("answered", within)
-        phone.wait("sound", within, audio="first")
+        # Sound may be there before the ACK is.
+        phone.both(within, {"event": "answered"}, {"audio": "first"})
 
     def end(self):
         for program in self.programs:

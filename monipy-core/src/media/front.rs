@@ -2,6 +2,7 @@
 //! past the stack, and the nudge by which a media worker, a plain thread, gets the connection's task
 //! to look at what is queued.
 
+use super::flight::Flight;
 use super::flow::Flow;
 use super::guard::{Drop, Guard, Notice, Verdict};
 use super::keys::{KeyPair, TakesKeys};
@@ -70,6 +71,7 @@ pub(crate) struct Front {
     is_direct: AtomicBool,
     /// ICE user name fragments of ours: what a shared socket knows this connection by.
     fragments: Mutex<Vec<String>>,
+    flight: Arc<Flight>,
     lines: Mutex<Vec<Weak<Line>>>,
     /// Whether ICE has selected a pair; before it has, the stack drops all but STUN.
     selected: AtomicBool,
@@ -101,6 +103,7 @@ impl Front {
             may_be_direct,
             is_direct: AtomicBool::new(false),
             fragments: Mutex::default(),
+            flight: Arc::default(),
             lines: Mutex::default(),
             selected: AtomicBool::new(false),
             early: Mutex::new(None),
@@ -174,6 +177,7 @@ impl Front {
             let payload = datagram.get(payload).unwrap_or_default();
             if self.flow.received(&header, now, payload.len(), || arena.copy(payload)) {
                 self.guard().authenticated(header.ssrc);
+                self.flight.over();
             }
         }
         Arrival::Done
@@ -188,6 +192,9 @@ impl Front {
         }
         // DTLS and RTCP go to the selected pair.
         if matches!(datagram.first(), Some(20..=63 | 128..=191)) {
+            if matches!(datagram.first(), Some(20..=63)) {
+                self.flight.departs(Instant::now(), line, to, datagram);
+            }
             let mut direct = lock(&self.direct);
             direct.client |= is_client_hello(datagram);
             if direct.to.as_ref().is_none_or(|(on, address)| *address != to || !std::ptr::eq(on.as_ptr(), Arc::as_ptr(line))) {

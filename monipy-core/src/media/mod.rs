@@ -14,10 +14,11 @@
 //! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at.
 //! - `port`: UDP sockets, shared by connections; `front`: what a connection's sockets share; `flow`:
 //!   media between them and the queues, past the stack; `srtp`: its protection; `keys`: where its
-//!   keys come from.
+//!   keys come from; `flight`: DTLS flights that are repeated.
 //! - `runtime`: what the stack takes for sockets, tasks and timers.
 
 mod connection;
+mod flight;
 mod flow;
 mod front;
 pub mod guard;

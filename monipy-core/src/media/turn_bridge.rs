@@ -313,7 +313,7 @@ mod tests {
             assert_eq!(heard, [STUN.to_vec(), CHANNEL_DATA.to_vec(), STUN.to_vec()]);
             assert_eq!(end, io::ErrorKind::UnexpectedEof);
         }
-        let (heard, end) = said(&[&CHANNEL_DATA[..], &[0, 0, 0, b'H', b'T', b'T', b'P']].concat(), 64).await;
+        let (heard, end) = said(&[&CHANNEL_DATA[..], &[0, 0, 0, 22, 3, 1, 0]].concat(), 64).await;
         assert_eq!((heard.len(), end), (1, io::ErrorKind::InvalidData));
         assert_eq!(said(&STUN[..21], 64).await, (Vec::new(), io::ErrorKind::UnexpectedEof));
     }
