@@ -28,6 +28,8 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("62a", "DTLS fragments that never end, 1,000 records", "survived, sound goes on", fragments));
     all.push(Case::new("62b", "a plain fatal alert", "dropped, sound goes on", alert));
     all.push(Case::new("62c", "close_notify in the call", "ended once", close_notify));
+    all.push(Case::new("62d", "close_notify, and a BYE with a reason soon after", "ended once, with the reason of the BYE", close_notify_and_bye));
+    all.push(Case::new("62e", "BYE while the DTLS handshake is under way", "answered, then ended once; no stream", bye_in_handshake));
     all.push(Case::new("63", "plain RTP in an SRTP session", "not one packet taken", plain_rtp));
     all.push(Case::new("64", "one SRTP packet 1,000 times", "taken once", replay));
     all.push(Case::new("65", "SRTP below 12 octets and a tag, SRTCP of 1 to 40 octets", "dropped, sound goes on", short_packets));
@@ -230,6 +232,51 @@ async fn close_notify() -> Outcome {
     call.line.lives().await?;
     ensure!(call.line.phone.count(EventKind::Ended) == 1, "ended more than once");
     figure("ended", ms(took))
+}
+
+const REASON: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
+
+/// One `ended` with the reason of the BYE, no `hangup` and no `mediaFailed`.
+fn ended_as_said(phone: &crate::phone::Phone) -> Result<(), String> {
+    let events = phone.events();
+    let ends: Vec<_> = events.iter().filter(|e| matches!(e.kind, EventKind::Ended | EventKind::Hangup)).collect();
+    let [end] = ends.as_slice() else { return Err(format!("{} ends", ends.len())) };
+    ensure!(end.kind == EventKind::Ended && end.code == 200, "{} {}", end.name(), end.code);
+    ensure!(end.reason() == Some(REASON), "the reason is {:?}", end.reason());
+    ensure!(phone.count(EventKind::MediaFailed) == 0, "mediaFailed was told");
+    Ok(())
+}
+
+async fn close_notify_and_bye() -> Outcome {
+    let mut call = MediaCall::up(Codec::Pcmu).await?;
+    call.heard(SOON).await?;
+    call.peer.close().await;
+    let bye = call.line.inside(&mut call.dialog, "BYE", &format!("Reason: {REASON}\r\n"), "");
+    let answer = call.line.ask(&bye).await?;
+    ensure!(answer.status() == Some(200), "BYE got {}", answer.start);
+    call.line.phone.wait(EventKind::Ended, 1, SOON).await?;
+    call.line.lives().await?;
+    ended_as_said(&call.line.phone)?;
+    seen("ended once, in the far side's words")
+}
+
+async fn bye_in_handshake() -> Outcome {
+    let mut rung = ring(&[Codec::Pcmu], Twist::EndlessHandshake).await?;
+    rung.line.phone.wait(EventKind::Answered, 1, SOON).await?;
+    let began = Instant::now();
+    while rung.relay.seen(true, 22..=22).is_empty() {
+        ensure!(began.elapsed() < SOON, "the client sends no ClientHello");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let bye = rung.line.inside(&mut rung.dialog, "BYE", &format!("Reason: {REASON}\r\n"), "");
+    let answer = rung.line.ask(&bye).await?;
+    ensure!(answer.status() == Some(200), "BYE got {}", answer.start);
+    rung.line.phone.wait(EventKind::Ended, 1, SOON).await?;
+    rung.peer.close().await;
+    rung.line.lives().await?;
+    ended_as_said(&rung.line.phone)?;
+    ensure!(rung.line.phone.count(EventKind::CallStream) == 0, "callStream was told");
+    seen("ended once, no stream")
 }
 
 /// The SSRC of the peer's stream.

@@ -30,6 +30,8 @@ pub(crate) struct Relay {
     client: Arc<Mutex<Option<SocketAddr>>>,
     seen: Seen,
     hole: Arc<AtomicBool>,
+    /// The client's DTLS does not get through.
+    no_dtls: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -49,10 +51,11 @@ impl Relay {
         let client: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
         let seen: Seen = Arc::default();
         let hole = Arc::new(AtomicBool::new(false));
+        let no_dtls = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         for from_client in [true, false] {
             let (a, b) = if from_client { (to_client.clone(), to_peer.clone()) } else { (to_peer.clone(), to_client.clone()) };
-            let (client, seen, hole) = (client.clone(), seen.clone(), hole.clone());
+            let (client, seen, hole, no_dtls) = (client.clone(), seen.clone(), hole.clone(), no_dtls.clone());
             tasks.push(tokio::spawn(async move {
                 let mut datagram = vec![0; 2048];
                 loop {
@@ -71,13 +74,14 @@ impl Relay {
                             seen.push((from_client, bytes.to_vec()));
                         }
                     }
-                    if let Some(to) = to {
+                    let kept = from_client && no_dtls.load(Ordering::Relaxed) && matches!(bytes.first(), Some(20..=63));
+                    if let Some(to) = to.filter(|_| !kept) {
                         let _ = b.send_to(bytes, to).await;
                     }
                 }
             }));
         }
-        Ok(Relay { to_client, to_peer, client, seen, hole, tasks })
+        Ok(Relay { to_client, to_peer, client, seen, hole, no_dtls, tasks })
     }
 
     fn port(socket: &UdpSocket) -> u16 {
@@ -142,6 +146,8 @@ pub(crate) struct MediaCall {
 pub(crate) enum Twist {
     None,
     WrongFingerprint,
+    /// The DTLS handshake begins and does not end.
+    EndlessHandshake,
 }
 
 /// What stands before the client has answered.
@@ -161,6 +167,7 @@ pub(crate) async fn ring(codecs: &[Codec], twist: Twist) -> Result<Rung, String>
     let offer = peer.create_offer(MediaDirection::SendRecv, OfferKind::Same).await.map_err(|e| e.to_string())?;
     let offer = String::from_utf8_lossy(&offer).into_owned();
     let relay = Relay::start(candidate(&offer)?).await?;
+    relay.no_dtls.store(twist == Twist::EndlessHandshake, Ordering::Relaxed);
     let mut offer = through(&offer, Relay::port(&relay.to_client));
     if twist == Twist::WrongFingerprint {
         let (before, after) = offer.split_once("a=fingerprint:sha-256 ").ok_or("no fingerprint")?;

@@ -367,6 +367,9 @@ impl Machine {
                 None => entry.next_key = None,
             }
         }
+        if self.calls.get_mut(&id).is_some_and(|c| c.farewell.take_if(|at| *at <= now).is_some()) {
+            return self.far_side_left(id);
+        }
         if self.calls.get(&id).is_some_and(|c| due(c.media_deadline)) {
             self.media_overdue(id);
         }
@@ -409,6 +412,7 @@ impl CallEntry {
             setup_token: None,
             end_tokens: Vec::new(),
             media_deadline: None,
+            farewell: None,
             info_keys: VecDeque::new(),
             next_key: None,
             next_stats: None,

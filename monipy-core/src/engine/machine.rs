@@ -274,6 +274,8 @@ pub(crate) struct CallEntry {
     pub(crate) end_tokens: Vec<Token>,
     /// Media must be up, or be restarted, by then.
     pub(crate) media_deadline: Option<Instant>,
+    /// The far side closed the media; its BYE is waited for until then.
+    pub(crate) farewell: Option<Instant>,
     /// Keys that go by INFO: digit, duration, gap.
     pub(crate) info_keys: VecDeque<(char, u32, u32)>,
     pub(crate) next_key: Option<Instant>,
@@ -367,7 +369,7 @@ impl Machine {
     /// When [`Input::Tick`] is due at the latest.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let own = [self.reconnect_at, self.leave_by, self.ua.as_ref().and_then(Ua::next_timeout)];
-        let calls = self.calls.values().flat_map(|c| [c.media_deadline, c.next_key, c.next_stats, c.put_off.map(|p| p.at)]);
+        let calls = self.calls.values().flat_map(|c| [c.media_deadline, c.farewell, c.next_key, c.next_stats, c.put_off.map(|p| p.at)]);
         own.into_iter().chain(calls).flatten().min()
     }
 

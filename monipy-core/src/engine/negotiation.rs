@@ -16,6 +16,9 @@ const RESTART_AFTER: Duration = Duration::from_secs(3);
 /// How long a fresh connection may take before the next is offered, and how many are.
 const RESTART_TIME: Duration = Duration::from_secs(10);
 const MAX_RESTARTS: u32 = 3;
+/// Who hangs up closes the media and sends a BYE, and either may come first: so long the BYE is waited
+/// for, whose reason is the far side's own.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a change of ours waits after one of the far side went first, and how often.
 const AFTER_YOU: Duration = Duration::from_millis(500);
 const MAX_PUT_OFF: u32 = 6;
@@ -313,8 +316,11 @@ impl Machine {
                 entry.media_up = true;
                 entry.media_was_up = true;
                 entry.media_deadline = None;
+                entry.farewell = None;
                 entry.restarts = 0;
             }
+            // Who said farewell is not looked for.
+            MediaEvent::Disconnected | MediaEvent::Failed { .. } if entry.farewell.is_some() => {}
             MediaEvent::RemoteTrack(negotiated) => self.remote_track(id, negotiated),
             MediaEvent::Disconnected => {
                 entry.media_up = false;
@@ -324,7 +330,12 @@ impl Machine {
                 entry.media_up = false;
                 self.media_failed(id, &why);
             }
-            MediaEvent::RemoteClosed => self.media_lost(id, "the far side closed the media session", true),
+            MediaEvent::RemoteClosed if self.link == Link::Up => {
+                entry.media_up = false;
+                entry.media_deadline = None;
+                entry.farewell.get_or_insert(now + FAREWELL);
+            }
+            MediaEvent::RemoteClosed => self.far_side_left(id),
             MediaEvent::Closed => {}
         }
     }
@@ -359,7 +370,7 @@ impl Machine {
 
     /// The link is back: calls whose media is down do not wait any longer for a fresh connection.
     pub(crate) fn media_again(&mut self) {
-        let down = |c: &&CallId| self.calls.get(c).is_some_and(|c| c.state == CallState::Answered && c.media_was_up && !c.media_up);
+        let down = |c: &&CallId| self.calls.get(c).is_some_and(|c| c.state == CallState::Answered && c.media_was_up && !c.media_up && c.farewell.is_none());
         let ids: Vec<CallId> = self.calls.keys().filter(down).copied().collect();
         for id in ids {
             self.media_failed(id, "the network has changed");
@@ -379,6 +390,11 @@ impl Machine {
             return;
         }
         self.media_failed(id, "no media connection came about in time");
+    }
+
+    /// The far side closed the media, and no BYE came after it.
+    pub(crate) fn far_side_left(&mut self, id: CallId) {
+        self.media_lost(id, "the far side closed the media session", true);
     }
 
     fn media_lost(&mut self, id: CallId, why: &str, by_far_side: bool) {

@@ -289,6 +289,87 @@ fn a_dead_media_connection_is_mended_by_a_fresh_offer_then_given_up() {
     assert_eq!(w.names(), ["mediaFailed 415", "hangup 415"]);
 }
 
+fn closed_by_the_far_side(w: &mut World) {
+    let id = w.machine.call_infos()[0].id;
+    w.input(crate::engine::machine::Input::Media(id, MediaInput::Transport(MediaEvent::RemoteClosed)));
+}
+
+fn far_side_hangs_up(w: &mut World) {
+    let Some(call) = w.server_call else { panic!("no call") };
+    w.server(UaCommand::Hangup { call, reason: Some((16, "Normal call clearing".into())) });
+}
+
+const FAR_SIDES_WORDS: &str = "SIP ;cause=16; text=\"Normal call clearing\"";
+
+fn why(w: &World) -> Option<&str> {
+    w.last(EventKind::Ended).reason()
+}
+
+#[test]
+fn the_end_has_the_far_sides_words_whether_media_or_bye_comes_first() {
+    for media_first in [true, false] {
+        let mut w = answered();
+        if media_first {
+            closed_by_the_far_side(&mut w);
+            w.pass(Duration::from_millis(300));
+        }
+        assert!(w.events.is_empty(), "{:?}", w.names());
+        far_side_hangs_up(&mut w);
+        w.pass(Duration::from_secs(120));
+        assert_eq!(w.names(), ["ended 200"], "media first: {media_first}");
+        assert_eq!(why(&w), Some(FAR_SIDES_WORDS), "media first: {media_first}");
+    }
+}
+
+#[test]
+fn a_far_side_that_only_closes_the_media_ends_the_call_once() {
+    let mut w = answered();
+    closed_by_the_far_side(&mut w);
+    let id = w.machine.call_infos()[0].id;
+    let failed = MediaEvent::Failed { why: "gone".into() };
+    w.input(crate::engine::machine::Input::Media(id, MediaInput::Transport(failed)));
+    w.pass(Duration::from_secs(120));
+    assert_eq!(w.names(), ["ended 200"]);
+    assert_eq!(why(&w), Some("the far side closed the media session"));
+    assert!(w.server_events.iter().any(|e| matches!(e, UaEvent::Terminated { code: 200, .. })), "the far side got a BYE");
+}
+
+#[test]
+fn without_a_link_nobody_waits_for_a_bye() {
+    let mut w = answered();
+    w.refuse_links = true;
+    w.cut_link();
+    w.forget();
+    closed_by_the_far_side(&mut w);
+    assert_eq!(w.names(), ["ended 200"]);
+}
+
+#[test]
+fn our_own_hang_up_after_the_far_side_closed_the_media_is_hangup() {
+    let mut w = answered();
+    closed_by_the_far_side(&mut w);
+    w.give(Command::Terminate { call: CURRENT });
+    w.pass(Duration::from_secs(120));
+    assert_eq!(w.names(), ["hangup 200"]);
+}
+
+#[test]
+fn a_hang_up_while_media_still_connects_is_one_end() {
+    let mut w = ringing();
+    w.media_works = false;
+    w.give(Command::Answer { call: CURRENT });
+    w.settle();
+    let id = w.machine.call_infos()[0].id;
+    far_side_hangs_up(&mut w);
+    // What the media side still had to say of it.
+    for event in [MediaEvent::Connected, MediaEvent::RemoteClosed, MediaEvent::Failed { why: "gone".into() }] {
+        w.input(crate::engine::machine::Input::Media(id, MediaInput::Transport(event)));
+    }
+    w.pass(Duration::from_secs(120));
+    assert_eq!(w.names()[3..], ["answered 200", "ended 200"]);
+    assert_eq!(why(&w), Some(FAR_SIDES_WORDS));
+}
+
 #[test]
 fn media_that_never_connects_ends_the_call() {
     let mut w = ringing();
