@@ -28,7 +28,12 @@ pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("62a", "DTLS fragments that never end, 1,000 records", "survived, sound goes on", fragments));
     all.push(Case::new("62b", "a plain fatal alert", "dropped, sound goes on", alert));
     all.push(Case::new("62c", "close_notify in the call", "ended once", close_notify));
-    all.push(Case::new("62d", "close_notify, and a BYE with a reason soon after", "ended once, with the reason of the BYE", close_notify_and_bye));
+    all.push(Case::new(
+        "62d",
+        "close_notify, and a BYE with a reason soon after",
+        "ended once, with the reason of the BYE",
+        close_notify_and_bye,
+    ));
     all.push(Case::new("62e", "BYE while the DTLS handshake is under way", "answered, then ended once; no stream", bye_in_handshake));
     all.push(Case::new("63", "plain RTP in an SRTP session", "not one packet taken", plain_rtp));
     all.push(Case::new("64", "one SRTP packet 1,000 times", "taken once", replay));

@@ -370,7 +370,9 @@ impl Machine {
 
     /// The link is back: calls whose media is down do not wait any longer for a fresh connection.
     pub(crate) fn media_again(&mut self) {
-        let down = |c: &&CallId| self.calls.get(c).is_some_and(|c| c.state == CallState::Answered && c.media_was_up && !c.media_up && c.farewell.is_none());
+        let down = |c: &&CallId| {
+            self.calls.get(c).is_some_and(|c| c.state == CallState::Answered && c.media_was_up && !c.media_up && c.farewell.is_none())
+        };
         let ids: Vec<CallId> = self.calls.keys().filter(down).copied().collect();
         for id in ids {
             self.media_failed(id, "the network has changed");
