@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 
 pub(crate) fn cases(all: &mut Vec<Case>) {
     all.push(Case::new("81", "calls one after the other, 150 of them", "no memory, thread or descriptor is kept", many_calls).alone());
+    all.push(Case::new(
+        "84f",
+        "3,000 keys while a listener sleeps (fault 21)",
+        "its queue is bounded, overflow told, the end of the call kept",
+        sleeping_listener,
+    ));
+    all.push(Case::new("84g", "autoReboot: the server hangs up during the login", "reboot told, the same credentials, logged in", reboot));
     all.push(Case::new("84a", "200 idle supervisors (fault 23)", "512 KiB each and 32 threads at most", idle_supervisors).alone());
     all.push(Case::new("84b", "200 supervisors, one server of two gone", "the others are untouched", one_server_gone).alone());
     all.push(Case::new("84d", "shut down with the network dead (fault 20)", "within 2 s, no event after", dead_network));
@@ -45,6 +52,59 @@ async fn many_calls() -> Outcome {
         "{threads} -> {threads_after} threads, {descriptors} -> {descriptors_after} descriptors"
     );
     figure("100 calls more", format!("+{grown} KiB, +0 threads"))
+}
+
+async fn sleeping_listener() -> Outcome {
+    const KEYS: usize = 3000;
+    let mut line = Line::with(|c| c.event_queue = 64).await?;
+    let mut call = line.call_up().await?;
+    // The phone's own listener reads on; this one does not until the call is over.
+    let mut sleeper = line.phone.supervisor.events();
+    let mut told = line.phone.count(EventKind::Dtmf);
+    let first = told;
+    while told < first + KEYS {
+        for _ in 0..50 {
+            let key = line.inside(&mut call, "INFO", "Content-Type: application/dtmf-relay\r\n", "Signal=5\r\nDuration=100\r\n");
+            line.peer.text(key).await;
+        }
+        line.said().await?;
+        told += 50;
+    }
+    let bye = line.inside(&mut call, "BYE", "", "");
+    let answer = line.ask(&bye).await?;
+    ensure!(answer.status() == Some(200), "BYE got {}", answer.start);
+    line.phone.wait(EventKind::Ended, 1, SOON).await?;
+    let mut events = Vec::new();
+    while events.last().is_none_or(|e: &monipy_core::Event| e.kind != EventKind::Ended) {
+        let next = tokio::time::timeout(SOON, sleeper.next()).await;
+        events.push(next.ok().flatten().ok_or("the sleeper is not told of the end")?);
+    }
+    let kept = events.iter().filter(|e| e.kind == EventKind::Dtmf).count();
+    let lost: u64 = events.iter().map(|e| if let monipy_core::event::Detail::Overflow { dropped } = e.detail { dropped } else { 0 }).sum();
+    ensure!(kept <= 64, "{kept} keys were kept");
+    ensure!(kept as u64 + lost == KEYS as u64, "{kept} kept, {lost} told to be lost, of {KEYS}");
+    ensure!(events.is_sorted_by_key(|e| e.seq), "out of order");
+    figure("overflow told, ended kept", format!("{kept} kept, {lost} lost"))
+}
+
+async fn reboot() -> Outcome {
+    let server = Server::start().await?;
+    let phone = Phone::with(server.url(), |c| c.auto_reboot = true)?;
+    phone.login();
+    let mut peer = server.peer().await?;
+    let register = peer.expect("REGISTER", |m| m.is_request("REGISTER")).await?;
+    drop((peer, register));
+    let failed = phone.failed(SOON).await?;
+    let told = phone.wait(EventKind::Reboot, 1, SOON).await?;
+    ensure!(told.reason().is_some_and(|r| !r.is_empty()), "reboot does not say why");
+    let began = Instant::now();
+    let mut peer = server.peer().await?;
+    // The answer to the challenge is checked against the password that was given at first.
+    let again = let_in(&mut peer, "300").await?;
+    ensure!(again.header("From").contains(&format!("sip:{USER}@")), "as {}", again.header("From"));
+    phone.wait(EventKind::Login, 1, SOON).await?;
+    ensure!(phone.count(EventKind::LoginFailed) == 1 && phone.count(EventKind::Reboot) == 1, "told more than once");
+    figure(format!("loginFailed {}, reboot, login", failed.code), ms(began.elapsed()))
 }
 
 /// Connections close in the background; they may take two seconds.

@@ -3,7 +3,8 @@
 //!
 //! [`case`]: what a case is, and the runner with its table; [`server`]: a WebSocket server that says
 //! what it is told, byte by byte; [`sip`]: messages; [`phone`]: the client under test, and a line
-//! between the two; [`watch`]: the log, which must not hold a secret; `g1_` to `g10_`: the groups.
+//! between the two; [`watch`]: the log, which must not hold a secret; [`outputs`]: nor may
+//! any other output of a run; `g1_` to `g10_`: the groups.
 //!
 //!     cargo test -p monipy-tests --test hostile [-- PART_OF_ID_OR_NAME...]
 
@@ -18,6 +19,7 @@ mod g6_descriptions;
 mod g7_connection;
 mod g8_packets;
 mod media;
+mod outputs;
 mod phone;
 mod server;
 mod sip;
@@ -34,5 +36,6 @@ fn main() -> std::process::ExitCode {
     g7_connection::cases(&mut cases);
     g8_packets::cases(&mut cases);
     g10_resources::cases(&mut cases);
+    outputs::cases(&mut cases);
     case::run(cases)
 }

@@ -20,7 +20,31 @@ pub(crate) struct Queue {
 struct QueueState {
     events: VecDeque<Event>,
     dropped: u64,
+    /// Number and time of the last one dropped.
+    last_dropped: (u64, u64),
     closed: bool,
+}
+
+impl QueueState {
+    /// What tells of the events dropped since the last such notice.
+    fn notice(&mut self) -> Option<Event> {
+        let dropped = std::mem::take(&mut self.dropped);
+        let (seq, time_ms) = self.last_dropped;
+        (dropped > 0).then(|| Event {
+            kind: EventKind::Overflow,
+            seq,
+            time_ms,
+            call: None,
+            code: 200,
+            status: format!("{dropped} events were dropped: the handler is too slow"),
+            detail: Detail::Overflow { dropped },
+        })
+    }
+
+    /// The next event; when none waits, what was dropped after the last one.
+    fn next(&mut self) -> Option<Event> {
+        self.events.pop_front().or_else(|| self.notice())
+    }
 }
 
 impl Queue {
@@ -32,20 +56,12 @@ impl Queue {
         let mut state = self.lock();
         if state.events.len() >= self.capacity && droppable(event.kind) {
             state.dropped += 1;
+            state.last_dropped = (event.seq, event.time_ms);
             return;
         }
-        if state.dropped > 0 && state.events.len() < self.capacity {
-            let dropped = std::mem::take(&mut state.dropped);
-            state.events.push_back(Event {
-                kind: EventKind::Overflow,
-                seq: event.seq,
-                time_ms: event.time_ms,
-                call: None,
-                code: 200,
-                status: format!("{dropped} events were dropped: the handler is too slow"),
-                detail: Detail::Overflow { dropped },
-            });
-        }
+        // In its place among the others.
+        let notice = state.notice();
+        state.events.extend(notice);
         state.events.push_back(event);
         drop(state);
         self.ready.notify_one();
@@ -60,12 +76,12 @@ impl Queue {
     }
 
     pub(crate) fn try_pop(&self) -> Option<Event> {
-        self.lock().events.pop_front()
+        self.lock().next()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         let state = self.lock();
-        state.closed && state.events.is_empty()
+        state.closed && state.events.is_empty() && state.dropped == 0
     }
 
     pub(crate) async fn pop(&self) -> Option<Event> {
@@ -73,7 +89,7 @@ impl Queue {
             let notified = self.notify.notified();
             {
                 let mut state = self.lock();
-                if let Some(event) = state.events.pop_front() {
+                if let Some(event) = state.next() {
                     return Some(event);
                 }
                 if state.closed {
@@ -88,7 +104,7 @@ impl Queue {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();
         loop {
-            if let Some(event) = state.events.pop_front() {
+            if let Some(event) = state.next() {
                 return Some(event);
             }
             if state.closed {
@@ -199,13 +215,26 @@ mod tests {
         bus.publish(event(EventKind::Stats));
         bus.publish(event(EventKind::Stats));
         bus.publish(event(EventKind::Ended));
-        let seen: Vec<_> = std::iter::from_fn(|| queue.try_pop()).map(|e| (e.kind, e.seq)).collect();
-        assert_eq!(seen.iter().map(|e| e.1).collect::<Vec<_>>(), [1, 2, 3, 4, 7]);
-        assert_eq!(seen.last().map(|e| e.0), Some(EventKind::Ended));
+        let seen: Vec<_> = std::iter::from_fn(|| queue.try_pop()).collect();
+        assert_eq!(seen.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 6, 7]);
+        assert_eq!(seen[4].detail, Detail::Overflow { dropped: 2 });
+        assert_eq!(seen[5].kind, EventKind::Ended);
         bus.publish(event(EventKind::Login));
-        let notice = queue.try_pop().map(|e| e.detail);
-        assert_eq!(notice, Some(Detail::Overflow { dropped: 2 }));
-        assert_eq!(queue.try_pop().map(|e| e.kind), Some(EventKind::Login));
+        assert_eq!(queue.try_pop().map(|e| e.kind), Some(EventKind::Login), "told once");
+    }
+
+    #[test]
+    fn what_was_dropped_last_is_told_though_nothing_comes_after_it() {
+        let bus = Bus::new(1);
+        let queue = bus.subscribe();
+        for _ in 0..4 {
+            bus.publish(event(EventKind::Stats));
+        }
+        bus.close();
+        assert_eq!(queue.pop_timeout(Duration::ZERO).map(|e| e.kind), Some(EventKind::Stats));
+        assert!(!queue.is_closed());
+        assert_eq!(queue.pop_timeout(Duration::ZERO).map(|e| e.detail), Some(Detail::Overflow { dropped: 3 }));
+        assert!(queue.pop_timeout(Duration::ZERO).is_none() && queue.is_closed());
     }
 
     #[test]
