@@ -4,7 +4,7 @@
 //!
 //!     fault-phone ws://SERVER:PORT [USER PASSWORD [DOMAIN]]
 
-use monipy_core::{AudioMode, CallId, Config, EventKind, Supervisor};
+use monipy_core::{AudioMode, CallId, Config, EventKind, IceServer, Supervisor};
 use serde_json::json;
 use std::io::{BufRead, Write};
 use std::sync::OnceLock;
@@ -52,7 +52,11 @@ fn main() {
     let password = arguments.next().unwrap_or_else(|| "secret".into());
     // Everything as it is by default, save what needs the open Internet or a speaker.
     let domain = arguments.next();
-    let config = Config { server, domain, ice_servers: Vec::new(), audio_mode: AudioMode::Application, ..Config::default() };
+    // A relay is named in the environment: where, and whose.
+    let word = |name: &str| std::env::var(name).unwrap_or_default();
+    let relay = IceServer { url: word("FAULT_TURN"), username: word("FAULT_TURN_USER"), credential: word("FAULT_TURN_PASSWORD") };
+    let ice_servers = if relay.url.is_empty() { Vec::new() } else { vec![relay] };
+    let config = Config { server, domain, ice_servers, audio_mode: AudioMode::Application, ..Config::default() };
     let supervisor = match Supervisor::new(config) {
         Ok(supervisor) => supervisor,
         Err(e) => return say(json!({"error": e.to_string()})),

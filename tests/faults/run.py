@@ -369,6 +369,36 @@ def udp_blocked(scene):
     return "mediaFailed, logged in", figure(failed["here"] - began)
 
 
+def udp_blocked_with_turn(scene):
+    """17b | UDP blocked, TURN over TCP configured | media through TURN, signalling unharmed"""
+    if not shutil.which("turnserver"):
+        return None
+    folder = scene.lab.folder
+    words = ["-n", "--no-cli", "--lt-cred-mech", "--no-tls", "--no-dtls", "--realm=lab", "--user=lab:lab-secret", f"--listening-ip={SECOND}", f"--relay-ip={SECOND}", "--log-file=stdout", f"--pidfile={folder / 'turn.pid'}", f"--userdb={folder / 'turn.db'}"]
+    relay = subprocess.Popen(scene.lab.inside(scene.lab.server, "turnserver", *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+    try:
+        probe = f"import socket; socket.create_connection(({SECOND!r}, 3478), 1)"
+        deadline = time.monotonic() + 15
+        while subprocess.run(scene.lab.inside(scene.lab.server, sys.executable, "-c", probe), stderr=subprocess.DEVNULL, check=False).returncode:
+            if time.monotonic() > deadline or relay.poll() is not None:
+                raise Wrong("turnserver does not come up")
+            time.sleep(0.1)
+        scene.lab.set("udploss=100")
+        centre = scene.centre()
+        environment = dict(os.environ, FAULT_TURN=f"turn:{SECOND}:3478?transport=tcp", FAULT_TURN_USER="lab", FAULT_TURN_PASSWORD="lab-secret")
+        phone = scene.logged_in(environment=environment)
+        began = time.monotonic()
+        scene.called(centre, phone, 30)
+        heard = time.monotonic() - began
+        time.sleep(5)
+        if phone.count(event="mediaFailed") or phone.count(event="disconnected") or phone.count(audio="over"):
+            raise Wrong("something was dropped")
+        return "heard through TURN over TCP", f"sound after {figure(heard)}"
+    finally:
+        relay.kill()
+        relay.wait()
+
+
 def dead_network(scene):
     """20 | destroyed in a call with the network dead | returns <= 2 s"""
     centre = scene.centre()
@@ -396,7 +426,7 @@ def wait_for_key(phone, key, within):
 FAULTS = [
     ("server-restart", server_restart), ("killed-server", killed_server), ("half-open-idle", half_open_idle), ("half-open", half_open_in_call),
     ("black-hole", black_hole), ("roam", roam), ("renumber", renumber), ("loss", loss), ("jitter", jitter), ("clock", clock_steps),
-    ("asleep", asleep), ("names", names), ("unknown-name", unknown_name), ("udp-blocked", udp_blocked), ("dead-network", dead_network),
+    ("asleep", asleep), ("names", names), ("unknown-name", unknown_name), ("udp-blocked", udp_blocked), ("udp-blocked-turn", udp_blocked_with_turn), ("dead-network", dead_network),
 ]
 
 
@@ -432,7 +462,7 @@ def main():
             scene = Scene(lab)
             try:
                 outcome = fault(scene)
-                seen, number_seen, verdict = (*outcome, "ok") if outcome else ("not run: libfaketime is missing", "", "skipped")
+                seen, number_seen, verdict = (*outcome, "ok") if outcome else ("not run: a program is missing (faketime, coturn)", "", "skipped")
                 skipped += outcome is None
             except (Wrong, OSError, KeyError, subprocess.SubprocessError) as e:
                 seen, number_seen, verdict = str(e) or repr(e), "", "FAILED"

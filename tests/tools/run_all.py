@@ -67,7 +67,7 @@ STAGES = [
     ("trust", "python3 tests/tools/trust_table.py", []),
 ]
 # Programs that a stage is better with.
-OPTIONAL = {"faults": ["faketime"]}
+OPTIONAL = {"faults": ["faketime", "turnserver"]}
 # Where the rows of the trust table are left.
 TRUST_ROWS = CACHE / "trust-rows"
 

@@ -32,6 +32,7 @@ ELSEWHERE = [
     ("80b", "Node: workers, exit and throw in callbacks, unref", "no crash, the process ends", "node", ""),
     ("F2", "10,000 clients lose one SBC", "15 % of the fleet a second at most, all back within 30 s", "rust", r"ten_thousand_clients"),
     ("F19", "2,000 calls in ten minutes (virtual time)", "nothing is kept", "rust", r"two_thousand_calls"),
+    ("F11", "the sound card is pulled, and the sound server dies", "the call stays, the device is opened again", "devices", r"cards_are_chosen_lost|sound_server_that_dies"),
     ("F18", "fork", "the child's calls end, the parent is unharmed", "c", ""),
     ("F21", "a host callback of 2 s", "sound and SIP unaffected, queues bounded, overflow told", "c", ""),
     ("L5", "random interleavings of commands, frames and media events", "one terminal event a call, login and logout by turns", "rust", r"law"),
@@ -45,8 +46,6 @@ SAME = {"F12": "49", "F13": "47", "F14": "53b", "F16": "53", "F20b": "84d", "F23
 # What this build does not have.
 ABSENT = [
     ("F8", "speech over 5 % loss and 30 ms jitter", "similar to the clean call", "make quality scores it (tests/quality)"),
-    ("F11", "the sound card is pulled", "the call stays, the device is opened again", "no sound devices in this build"),
-    ("F17b", "UDP blocked, TURN over TCP configured", "media through TURN", "TURN over TCP is not in this build"),
 ]
 
 
