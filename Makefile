@@ -33,8 +33,8 @@ bench: ## Prints what things cost: a table and a JSON line a figure.
 .PHONY: generate
 generate: ## Writes the header, the types and the reference pages from the vocabulary.
 	$(CARGO) run --locked -p monipy-generate
-	$(CARGO) run --locked -q -p contact-center -- --print-page scenarios > docs/contact-center-scenarios.md
-	$(CARGO) run --locked -q -p contact-center -- --print-page openapi > docs/contact-center-openapi.json
+	$(CARGO) run --locked -q -p contact-center --bin contact-center -- --print-page scenarios > docs/contact-center-scenarios.md
+	$(CARGO) run --locked -q -p contact-center --bin contact-center -- --print-page openapi > docs/contact-center-openapi.json
 
 .PHONY: fuzz
 fuzz: ## Fuzzes every parser, SECONDS each (default 300).

@@ -474,6 +474,10 @@ typedef struct monipy_config {
    * (control), with commas between; none for nothing. Default: echo,noise,gain.
    */
   const char *voice_processing;
+  /* Whose ringback, busy and congestion tones a caller hears on the speaker: europe, india, uk, us,
+   * or none. Default: none.
+   */
+  const char *comfort_tones;
 } monipy_config;
 
 /* ---- Filling the configuration -----------------------------------------------------------------

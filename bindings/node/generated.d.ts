@@ -325,7 +325,7 @@ export interface MonipyOptions {
   inputDevice?: string
   /** Speaker to use. Default: the system's default. */
   outputDevice?: string
-  /** Device (speaker and microphone, PCM too), application (PCM only), none (no decoding). Default: device. */
+  /** Device (speaker and microphone, PCM too), application (PCM only), none (no decoding; files and writers are sent). Default: device. */
   audioMode?: 'device' | 'application' | 'none'
   /** Rate of the application's PCM, mono: 8000, 16000, 24000 or 48000. Default: 48000 Hz. */
   sampleRate?: number
@@ -353,6 +353,8 @@ export interface MonipyOptions {
   localAddress?: string
   /** What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain. */
   voiceProcessing?: string
+  /** Whose ringback, busy and congestion tones a caller hears on the speaker: europe, india, uk, us, or none. Default: none. */
+  comfortTones?: string
 }
 
 /** The codes of the contract; any other code is a SIP status code. */

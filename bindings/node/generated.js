@@ -74,6 +74,7 @@ const OPTION_NAMES = Object.freeze({
   stats_interval_ms: 'statsIntervalMs',
   local_address: 'localAddress',
   voice_processing: 'voiceProcessing',
+  comfort_tones: 'comfortTones',
 })
 
 module.exports = { Code, EVENTS, OPTION_NAMES }

@@ -137,8 +137,8 @@ export declare class CallStream implements AsyncIterable<AudioFrame> {
   frames(options?: ListenOptions): AsyncGenerator<AudioFrame, void, undefined>
   [Symbol.asyncIterator](): AsyncGenerator<AudioFrame, void, undefined>
   /**
-   * Speaks PCM, or the WAV file of that path, and resolves once it was sent: 200, or 1002 when the
-   * call ended first. Rejects when the signal is aborted (what was not sent is then forgotten), and
+   * Speaks PCM, or the sound file of that path (WAV of any kind, Ogg Opus), and resolves once it was
+   * sent: 200, or 1002 when the call ended first. It is mixed with the microphone. Rejects when the signal is aborted (what was not sent is then forgotten), and
    * for a file or a rate that cannot be played.
    */
   play(sound: Int16Array | Uint8Array | string | URL, options?: AudioOptions): Promise<Outcome>

@@ -43,8 +43,42 @@ pub enum AudioMode {
     Device,
     /// The application alone.
     Application,
-    /// Nothing is decoded; silence is sent.
+    /// Nothing is decoded. Silence is sent, but for files that are played and what the application's
+    /// writers are given.
     None,
+}
+
+/// Whose comfort tones a caller hears on the speaker: ringback, busy, congestion (ITU-T E.180).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ComfortTones {
+    /// None are played.
+    #[default]
+    None,
+    /// 425 Hz.
+    Europe,
+    /// 400 Hz.
+    India,
+    /// 400 and 450 Hz.
+    Uk,
+    /// 440, 480 and 620 Hz.
+    Us,
+}
+
+impl ComfortTones {
+    /// Every choice, with its name in settings.
+    const NAMES: [(&'static str, ComfortTones); 5] = [
+        ("none", ComfortTones::None),
+        ("europe", ComfortTones::Europe),
+        ("india", ComfortTones::India),
+        ("uk", ComfortTones::Uk),
+        ("us", ComfortTones::Us),
+    ];
+
+    /// The choice with this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<ComfortTones> {
+        Self::NAMES.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, tones)| tones)
+    }
 }
 
 /// A STUN or TURN server.
@@ -128,6 +162,10 @@ pub struct Config {
     /// What is done to the microphone's sound: `echo`, `noise`, `gain` with commas between, or
     /// `none`. Default: all three.
     pub voice_processing: String,
+    /// Whose tones a caller hears on the speaker (audio mode `device`) while the far side rings and
+    /// when it refuses: `europe`, `india`, `uk`, `us`, or `none`. The sound cards are opened when the call is
+    /// placed then, and stay open for four seconds after a refusal. Default: `none`.
+    pub comfort_tones: String,
     /// IP address that media sockets bind to; none for every interface.
     pub local_address: Option<IpAddr>,
 }
@@ -164,6 +202,7 @@ impl Default for Config {
             event_queue: 1024,
             stats_interval_ms: 0,
             voice_processing: "echo,noise,gain".into(),
+            comfort_tones: "none".into(),
             local_address: None,
         }
     }
@@ -224,6 +263,10 @@ impl Config {
         }
         if let Err(word) = VoiceProcessing::parse(&self.voice_processing) {
             return Err(Error::invalid_argument(format!("voice_processing: {word:?}; it accepts echo, noise, gain, or none")));
+        }
+        if ComfortTones::from_name(&self.comfort_tones).is_none() {
+            let given = &self.comfort_tones;
+            return Err(Error::invalid_argument(format!("comfort_tones: {given:?}; it accepts europe, india, uk, us, or none")));
         }
         if self.codecs.is_empty() {
             return Err(Error::invalid_argument("codecs: name at least one of opus, PCMU, PCMA"));

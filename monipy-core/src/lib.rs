@@ -24,7 +24,7 @@ mod engine;
 pub mod runtime;
 
 pub use call::{Call, CallId, CallInfo, CallState};
-pub use config::{AudioMode, Codec, Config, IceServer};
+pub use config::{AudioMode, Codec, ComfortTones, Config, IceServer};
 pub use error::{Error, Reply, Result};
 pub use event::{Detail, Direction, Event, EventKind, IncomingCall, Stats, Whom};
 pub use playing::Playing;

@@ -197,7 +197,13 @@ mod tests {
     /// Plays a file of this length into a call whose clock is turned by hand, and stands while the file
     /// is being read; gives what was sent, decoded.
     async fn heard_of(path: &Path, length: Duration) -> (bool, Vec<i16>) {
+        heard_beside(path, length, None).await
+    }
+
+    /// The same with a microphone that is open meanwhile.
+    async fn heard_beside(path: &Path, length: Duration, microphone: Option<Box<dyn crate::audio::CaptureSource>>) -> (bool, Vec<i16>) {
         let (mut call, control) = test_call(Codec::Opus);
+        control.set_device(None, microphone);
         let playing = Playing::start(&Handle::current(), control.add_writer(PLAYING_RATE).unwrap(), path).unwrap();
         let mut decoder = codec::decoder(Codec::Opus, 48_000).unwrap();
         let begun = std::time::Instant::now();
@@ -261,6 +267,35 @@ mod tests {
         assert!(all);
         let loud: Vec<i16> = pcm.into_iter().skip_while(|s| s.abs() < 500).collect();
         assert!(measure(&loud[9600..80_000], 48_000, 500.0).snr_db > 12.0);
+    }
+
+    /// A microphone that hears a tone.
+    struct Microphone(ToneGenerator);
+
+    impl crate::audio::CaptureSource for Microphone {
+        fn sample_rate(&self) -> u32 {
+            48_000
+        }
+        fn capture(&mut self, pcm: &mut [i16]) -> usize {
+            self.0.fill(pcm);
+            pcm.len()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_and_the_microphone_are_heard_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompt.wav");
+        wav(&path, 16_000, 1, 2);
+        let microphone = Microphone(ToneGenerator::new(1300.0, 48_000, 8000));
+        let (all, pcm) = heard_beside(&path, Duration::from_millis(1900), Some(Box::new(microphone))).await;
+        assert!(all);
+        // In the middle of the file both are there, each as strong as the other.
+        let middle = &pcm[pcm.len() - 72_000..pcm.len() - 24_000];
+        for hertz in [500.0, 1300.0] {
+            let reading = measure(middle, 48_000, hertz);
+            assert!(reading.snr_db.abs() < 2.0, "{hertz}: {reading:?}");
+        }
     }
 
     #[tokio::test]

@@ -354,7 +354,7 @@ pub const CONFIG: &[ConfigSpec] = &[
         "device",
         "",
         false,
-        "device (speaker and microphone, PCM too), application (PCM only), none (no decoding)",
+        "device (speaker and microphone, PCM too), application (PCM only), none (no decoding; files and writers are sent)",
     ),
     cfg(
         "sample_rate",
@@ -400,6 +400,15 @@ pub const CONFIG: &[ConfigSpec] = &[
         "",
         false,
         "what is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing",
+    ),
+    cfg(
+        "comfort_tones",
+        "comfortTones",
+        FieldType::Text,
+        "none",
+        "",
+        false,
+        "whose ringback, busy and congestion tones a caller hears on the speaker: europe, india, uk, us, or none",
     ),
 ];
 

@@ -177,6 +177,7 @@ pub(crate) unsafe fn read(from: *const monipy_config) -> Outcome<Config> {
         user_agent: text("user_agent", c.user_agent)?.unwrap_or(d.user_agent),
         event_queue: c.event_queue,
         stats_interval_ms: c.stats_interval_ms,
+        comfort_tones: text("comfort_tones", c.comfort_tones)?.unwrap_or(d.comfort_tones),
         voice_processing: text("voice_processing", c.voice_processing)?.unwrap_or(d.voice_processing),
         local_address: text("local_address", c.local_address)?
             .map(|t| t.parse::<IpAddr>().map_err(|_| Fail::argument(format!("local_address: {t:?} is not an IP address"))))

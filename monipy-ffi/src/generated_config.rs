@@ -81,6 +81,8 @@ pub struct monipy_config {
     pub local_address: *const c_char,
     /// What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain.
     pub voice_processing: *const c_char,
+    /// Whose ringback, busy and congestion tones a caller hears on the speaker: europe, india, uk, us, or none. Default: none.
+    pub comfort_tones: *const c_char,
 }
 
 /// Bytes of the struct in version 1 of the header.

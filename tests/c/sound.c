@@ -46,6 +46,10 @@ int main(int argc, char **argv) {
   config.ice_servers = none;
   config.local_address = "127.0.0.1";
   config.voice_processing = "none";
+  config.comfort_tones = "mars";
+  CHECK_IS(MONIPY_ERR_INVALID_ARGUMENT, monipy_supervisor_create(&config, &callbacks, &supervisor));
+  CHECK(strstr(monipy_last_error(), "comfort_tones") != NULL);
+  config.comfort_tones = "india";
   CHECK_IS(MONIPY_OK, monipy_supervisor_create(&config, &callbacks, &supervisor));
   snprintf(wav, sizeof wav, "%s/call.wav", argv[2]);
   snprintf(opus, sizeof opus, "%s/call.opus", argv[2]);
@@ -93,6 +97,11 @@ int main(int argc, char **argv) {
   CHECK_IS(MONIPY_OK, monipy_sound_wait(supervisor, played, 60000));
   CHECK_IS(MONIPY_OK, monipy_call_stats(supervisor, 0, &stats, sizeof stats));
   CHECK(stats.sounding_samples_sent > before);
+  const uint64_t after_wav = stats.sounding_samples_sent;
+  CHECK_IS(MONIPY_OK, monipy_play(supervisor, 0, opus, &played));
+  CHECK_IS(MONIPY_OK, monipy_sound_wait(supervisor, played, 60000));
+  CHECK_IS(MONIPY_OK, monipy_call_stats(supervisor, 0, &stats, sizeof stats));
+  CHECK(stats.sounding_samples_sent > after_wav);
   CHECK_IS(MONIPY_ERR_INVALID_ARGUMENT, monipy_play(supervisor, 0, html, NULL));
 
   printf("  sound cards are listed, or there is no sound system\n");

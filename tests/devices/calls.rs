@@ -145,3 +145,15 @@ async fn a_sound_server_that_dies_costs_the_cards_and_not_the_call() {
     stage.supervisor.terminate(CallId::CURRENT).await.expect("ended");
     stage.next(EventKind::Hangup).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs pulseaudio: tests/devices/run.sh"]
+async fn a_caller_hears_why_a_call_was_refused_and_then_the_cards_close() {
+    let mut stage = Stage::set(|config| config.comfort_tones = "us".into()).await;
+    drop(stage.supervisor.call("nobody"));
+    let ended = stage.next(EventKind::Ended).await;
+    assert!((400..700).contains(&ended.code), "{ended:?}");
+    assert!(stage.supervisor.call_info(CallId::CURRENT).is_none(), "the call is over while the tone still sounds");
+    stage.sound.wait_tone_at("speaker", 480.0);
+    stage.sound.wait("the cards to be closed", |s| s.players().is_empty() && s.listeners().is_empty());
+}

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs every trace and seed through the receive path and compares with NetEQ:
 
-    measure.py EXAMPLES FOLDER [SEED ...]
+    measure.py EXAMPLES FOLDER [--page] [SEED ...]
 
 EXAMPLES holds the built examples receive_trace and encode_packets, FOLDER the speech (setup.sh).
-Writes FOLDER/quality.json and FOLDER/quality.svg. Ends with 1 when a goal is missed."""
+Writes FOLDER/quality.json and FOLDER/quality.svg; with --page also docs/quality.md and its picture.
+Ends with 1 when a goal is missed."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 from multiprocessing import Pool
@@ -17,7 +19,8 @@ import score as scoring
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES, FOLDER = sys.argv[1], sys.argv[2]
-SEEDS = [int(s) for s in sys.argv[3:]] or [11, 12, 13]
+PAGE = "--page" in sys.argv
+SEEDS = [int(s) for s in sys.argv[3:] if s != "--page"] or [11, 12, 13]
 PACKETS = 4400
 with open(os.path.join(HERE, "neteq.json")) as f:
     NETEQ = json.load(f)
@@ -75,7 +78,8 @@ def picture(figures):
     below.set_ylabel("mean added delay, ms (lower is better)")
     below.set_xticks(at, names, rotation=60, ha="right")
     plot.tight_layout()
-    plot.savefig(f"{FOLDER}/quality.svg")
+    matplotlib.rcParams["svg.hashsalt"] = "quality"
+    plot.savefig(f"{FOLDER}/quality.svg", metadata={"Date": None})
 
 
 def main():
@@ -89,29 +93,64 @@ def main():
     figures = {s: {t: [float(v) for v in np.mean(r, axis=0)] for t, r in of.items()} for s, of in figures.items()}
     with open(f"{FOLDER}/quality.json", "w") as f:
         json.dump(figures, f, indent=1)
-    missed = 0
-
-    def check(good):
-        nonlocal missed
-        missed += not good
-        return "" if good else "  MISSED"
-
+    rows, goals = compare(figures)
     print(f"Opus with copies of lost frames, {len(SEEDS)} seeds: PESQ-WB, added delay in ms (NetEQ's beside it)")
-    for trace in traces["fec"]:
-        (mark, mean, p95), (their_mark, their_mean, their_p95) = figures["fec"][trace], NETEQ[trace]
-        good = mark >= their_mark - 0.15 and mean <= their_mean + 15
-        print(f"{trace:14} {mark:5.2f} ({their_mark:4.2f})  mean {mean:4.0f} ({their_mean:3})  p95 {p95:4.0f} ({their_p95:3}){check(good)}")
-    mark, mean = (float(np.mean([v[i] for v in figures["fec"].values()])) for i in (0, 1))
-    print(f"{'mean':14} {mark:5.3f} (3.48)  mean {mean:5.1f} (135); goal 3.55 at 135{check(mark >= 3.55 and mean <= 135)}")
-    print("Opus without copies: PESQ-WB (goal)")
-    for trace, goal in NO_FEC_GOALS.items():
-        print(f"{trace:14} {figures['nofec'][trace][0]:5.2f} ({goal}){check(figures['nofec'][trace][0] >= goal)}")
-    print("PCMU: PESQ-NB (NetEQ's)")
-    for trace, goal in PCMU_GOALS.items():
-        print(f"{trace:14} {figures['pcmu'][trace][0]:5.2f} ({goal}){check(figures['pcmu'][trace][0] >= goal - 0.15)}")
+    for trace, mark, their_mark, mean, their_mean, p95, their_p95 in rows:
+        print(f"{trace:14} {mark:5.2f} ({their_mark:4.2f})  mean {mean:4.0f} ({their_mean:3})  p95 {p95:4.0f} ({their_p95:3})")
+    print("Goals")
+    for name, value, bound, good in goals:
+        print(f"{name:44} {value:7.2f}  {bound:12}{'' if good else '  MISSED'}")
+    missed = sum(not good for *_, good in goals)
     picture(figures)
-    print(f"{missed} goals missed; picture in {FOLDER}/quality.svg")
+    if PAGE:
+        page(rows, goals)
+    print(f"{missed} of {len(goals)} goals missed; picture in {FOLDER}/quality.svg")
     sys.exit(1 if missed else 0)
+
+
+def compare(figures):
+    """Rows of the table, and the goals: name, value, bound, whether it is met."""
+    fec = figures["fec"]
+    rows = []
+    for trace in sorted(NETEQ):
+        (mark, mean, p95), (their_mark, their_mean, their_p95) = fec[trace], NETEQ[trace]
+        rows.append((trace, mark, their_mark, mean, their_mean, p95, their_p95))
+    goals = []
+
+    def at_least(name, value, bound):
+        goals.append((name, value, f">= {bound:.2f}", value >= bound))
+
+    def at_most(name, value, bound):
+        goals.append((name, value, f"<= {bound:.0f}", value <= bound))
+
+    at_least("mean over the traces, PESQ-WB", float(np.mean([v[0] for v in fec.values()])), 3.65)
+    at_most("mean over the traces, added delay in ms", float(np.mean([v[1] for v in fec.values()])), 125)
+    at_least("worst trace against NetEQ, PESQ-WB", min(r[1] - r[2] for r in rows), -0.15)
+    at_most("worst trace against NetEQ, mean delay in ms", max(r[3] - r[4] for r in rows), 15)
+    at_most("worst trace against NetEQ, p95 of delay in ms", max(r[5] - r[6] for r in rows), 20)
+    for trace, bound in (("u0_j0", 4.25), ("u5_j0", 4.00), ("u10_j0", 3.50)):
+        at_least(f"{trace}, PESQ-WB", fec[trace][0], bound)
+        at_most(f"{trace}, mean delay in ms", fec[trace][1], 40)
+    for trace, bound in NO_FEC_GOALS.items():
+        at_least(f"{trace} without copies, PESQ-WB", figures["nofec"][trace][0], bound)
+    for trace, theirs in PCMU_GOALS.items():
+        at_least(f"{trace} with PCMU, PESQ-NB", figures["pcmu"][trace][0], theirs - 0.15)
+    return rows, goals
+
+
+def page(rows, goals):
+    """Puts the tables between the marks of docs/quality.md, and the picture beside it."""
+    docs = os.path.join(HERE, "..", "..", "docs")
+    shutil.copy(f"{FOLDER}/quality.svg", f"{docs}/quality.svg")
+    lines = ["| goal | measured | bound | |", "| --- | --- | --- | --- |"]
+    lines += [f"| {name} | {value:.2f} | {bound} | {'' if good else '**missed**'} |" for name, value, bound, good in goals]
+    lines += ["", "| trace | PESQ-WB | NetEQ's | mean delay, ms | NetEQ's | p95, ms | NetEQ's |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines += [f"| {t} | {m:.2f} | {tm:.2f} | {d:.0f} | {td} | {p:.0f} | {tp} |" for t, m, tm, d, td, p, tp in rows]
+    with open(f"{docs}/quality.md") as f:
+        before, rest = f.read().split("<!-- measured -->\n", 1)
+        after = rest.split("<!-- end of measured -->\n", 1)[1]
+    with open(f"{docs}/quality.md", "w") as f:
+        f.write(before + "<!-- measured -->\n" + "\n".join(lines) + "\n<!-- end of measured -->\n" + after)
 
 
 if __name__ == "__main__":

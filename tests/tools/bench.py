@@ -50,6 +50,8 @@ def main():
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "sip_parse")
     print("\n== Media connections, pairs on loopback", flush=True)
     sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "media_pair")
+    print("\n== One tick of the receive path", flush=True)
+    sh("cargo", "bench", "--locked", "-q", "-p", "monipy-core", "--bench", "receive_tick")
     print("\n== One received packet: allocations and instructions", flush=True)
     if shutil.which("valgrind"):
         sh(sys.executable, "tests/tools/packet_cost.py", "--release")

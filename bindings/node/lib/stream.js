@@ -5,7 +5,6 @@
 const { Readable, Writable, addAbortSignal } = require('node:stream')
 const { fileURLToPath } = require('node:url')
 const { MonipyError } = require('./error')
-const { readWav } = require('./wav')
 
 /** Milliseconds of sound that a Readable keeps for a slow reader, on top of the engine's second. */
 const BUFFER_MS = 200
@@ -258,16 +257,14 @@ class CallStream {
   }
 
   /**
-   * Speaks PCM, or the WAV file of that path, into the call and resolves once it was sent: 200, or
-   * 1002 when the call ended first. Rejects when the signal is aborted (what was not sent is then
-   * forgotten), and for a file or a rate that cannot be played.
+   * Speaks PCM, or the sound file of that path (WAV of any kind, Ogg Opus), into the call and resolves
+   * once it was sent: 200, or 1002 when the call ended first. It is mixed with the microphone and with
+   * what else is said. Rejects when the signal is aborted (what was not sent is then forgotten), and
+   * for a file or a rate that cannot be played.
    */
   async play(sound, { rate = this.#defaults.rate, signal } = {}) {
     signal?.throwIfAborted()
-    if (typeof sound === 'string' || sound instanceof URL) {
-      const { pcm, rate } = await readWav(sound)
-      return this.play(pcm, { rate, signal })
-    }
+    if (typeof sound === 'string' || sound instanceof URL) return this.#playFile(fileName(sound), signal)
     const writable = this.createWritable({ rate })
     const abort = () => writable.destroy(signal.reason)
     signal?.addEventListener('abort', abort, { once: true })
@@ -277,6 +274,18 @@ class CallStream {
     signal?.removeEventListener('abort', abort)
     signal?.throwIfAborted()
     return writable.writableFinished ? { code: 200, status: 'played' } : { code: 1002, status: 'the call is over' }
+  }
+
+  async #playFile(path, signal) {
+    const playing = this.#open('play', path)
+    if (playing === 0) return { code: 1002, status: 'the call is over' }
+    const abort = () => this.#hub.engine.stopPlaying(playing)
+    signal?.addEventListener('abort', abort, { once: true })
+    const { code, status } = await this.#hub.ticket(playing)
+    signal?.removeEventListener('abort', abort)
+    signal?.throwIfAborted()
+    if (code === 1003) throw new MonipyError(code, status)
+    return { code, status }
   }
 
   /**

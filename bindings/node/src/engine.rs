@@ -8,7 +8,7 @@ use crate::sound::Slot;
 use crate::wake::JsWaker;
 use crate::work::{self, Done, Listening, Work};
 use monipy_core::audio::{AudioStream, AudioWriter};
-use monipy_core::{Error, Pending, Recording, Supervisor};
+use monipy_core::{Error, Pending, Playing, Recording, Supervisor};
 use napi::bindgen_prelude::{ClassInstance, Function};
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) readers: HashMap<u32, Slot<AudioStream>>,
     pub(crate) writers: HashMap<u32, Slot<AudioWriter>>,
     pub(crate) recordings: HashMap<u32, Recording>,
+    /// Files that are played.
+    pub(crate) playing: HashMap<u32, Playing>,
     /// Recordings that have ended, for reports, until JavaScript lets go of them.
     pub(crate) recorded: HashMap<u32, Recording>,
     next_id: u32,
@@ -58,6 +60,7 @@ pub fn create(options: String, bell: Function<'_, (), ()>) -> napi::Result<napi:
         readers: HashMap::new(),
         writers: HashMap::new(),
         recordings: HashMap::new(),
+        playing: HashMap::new(),
         recorded: HashMap::new(),
         next_id: 0,
     };
@@ -123,6 +126,7 @@ impl Engine {
         self.readers.clear();
         self.writers.clear();
         self.recordings.clear();
+        self.playing.clear();
         self.recorded.clear();
         self.supervisor.take()
     }

@@ -51,6 +51,7 @@ fn set(config: &mut Config, field: &str, value: &Value) -> Result<(), &'static s
         "event_queue" => config.event_queue = whole(value)?,
         "stats_interval_ms" => config.stats_interval_ms = whole(value)?,
         "voice_processing" => config.voice_processing = text(value)?,
+        "comfort_tones" => config.comfort_tones = text(value)?,
         "local_address" => config.local_address = Some(text(value)?.parse().map_err(|_| "an IP address")?),
         _ => return Err("nothing yet: the Node face does not know it"),
     }

@@ -92,6 +92,16 @@ impl Engine {
                 let outcome = Outcome { ticket: recording, code, status, after: u64::MAX as f64, seconds: Some(seconds) };
                 batch.outcomes.get_or_insert_default().push(outcome);
             }
+            Done::Played { playing, result } => {
+                self.playing.remove(&playing);
+                let (code, status) = match result {
+                    Ok(true) => (200, "played".to_owned()),
+                    Ok(false) => (1002, "the call is over".to_owned()),
+                    Err(error) => (1003, format!("path: {error}")),
+                };
+                let outcome = Outcome { ticket: playing, code, status, after: u64::MAX as f64, seconds: None };
+                batch.outcomes.get_or_insert_default().push(outcome);
+            }
             Done::LetGo => {}
         }
     }

@@ -80,6 +80,27 @@ impl Engine {
             }
         }
     }
+    /// Speaks a sound file into a call; an outcome with the returned number comes when it is over.
+    #[napi(catch_unwind)]
+    pub fn play(&mut self, call: i64, path: String) -> Opened {
+        match self.supervisor.as_ref().map(|s| s.play(call_id(call), &path)) {
+            None => Error::new(1002, "the supervisor was closed").into(),
+            Some(Err(error)) => error.into(),
+            Some(Ok(playing)) => {
+                let id = self.id();
+                self.start(work::played(id, playing.clone()));
+                self.playing.insert(id, playing);
+                Opened { id: Some(id), code: 200, status: String::new() }
+            }
+        }
+    }
+    /// Silences a file that is played.
+    #[napi(catch_unwind)]
+    pub fn stop_playing(&self, playing: u32) {
+        if let Some(playing) = self.playing.get(&playing) {
+            playing.stop();
+        }
+    }
     /// Leaves out what is said from now on, or goes on.
     #[napi(catch_unwind)]
     pub fn pause_recording(&self, recording: u32, paused: bool) {

@@ -3,7 +3,7 @@
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::stream::FuturesUnordered;
 use monipy_core::audio::{AudioFrame, AudioStream, AudioWriter};
-use monipy_core::{Event, EventStream, Pending, Recording, Reply};
+use monipy_core::{Event, EventStream, Pending, Playing, Recording, Reply};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(crate) enum Done {
     Wrote { writer: u32, handle: AudioWriter, over: bool },
     /// A recording ended and its file is whole, or what the file system said.
     Recorded { recording: u32, result: std::io::Result<Duration> },
+    /// A file was played to its end (true) or not, or what the file system said.
+    Played { playing: u32, result: std::io::Result<bool> },
     /// A reader was let go of while it waited.
     LetGo,
 }
@@ -59,6 +61,11 @@ pub(crate) async fn closed(ticket: u32, done: oneshot::Receiver<()>) -> Done {
 /// Waits until a recording has ended.
 pub(crate) async fn recorded(recording: u32, going: Recording) -> Done {
     Done::Recorded { recording, result: going.done().await }
+}
+
+/// Waits until a file has been played.
+pub(crate) async fn played(playing: u32, going: Playing) -> Done {
+    Done::Played { playing, result: going.done().await }
 }
 
 /// Waits for a frame and takes what else is there.

@@ -26,6 +26,30 @@ function tone(hz, rate, seconds) {
   return Int16Array.from({ length: rate * seconds }, (_, i) => 8000 * Math.sin((2 * Math.PI * hz * i) / rate))
 }
 
+function temporary(t) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'monipy-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** A WAV file of 8 kHz with seconds of a tone. */
+function toneFile(t, hz, seconds) {
+  const pcm = tone(hz, 8000, seconds)
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0, 'latin1')
+  head.writeUInt32LE(36 + pcm.byteLength, 4)
+  head.write('WAVEfmt ', 8, 'latin1')
+  head.set([16, 0, 0, 0, 1, 0, 1, 0], 16)
+  head.writeUInt32LE(8000, 24)
+  head.writeUInt32LE(16000, 28)
+  head.set([2, 0, 16, 0], 32)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(pcm.byteLength, 40)
+  const file = path.join(temporary(t), 'tone.wav')
+  fs.writeFileSync(file, Buffer.concat([head, Buffer.from(pcm.buffer)]))
+  return file
+}
+
 /** Share of the power of `pcm` that lies at `hz` (Goertzel). */
 function share(pcm, hz, rate) {
   let [re, im, power] = [0, 0, 0]
@@ -112,9 +136,20 @@ scenario('a writable presses back, takes Int16Array, says how much waits, and ca
   await finished(writable)
 })
 
-scenario('play ends when all was sent, and forgets the rest when it is aborted', async (centre, phone) => {
+scenario('play ends when all was sent, and forgets the rest when it is aborted', async (centre, phone, t) => {
   const { stream } = await centre.talking(phone)
   assert.deepEqual(await stream.play(tone(500, 8000, 0.3), { rate: 8000 }), { code: 200, status: 'played' })
+  assert.deepEqual(await stream.play(toneFile(t, 500, 1)), { code: 200, status: 'played' })
+  const recording = stream.record(path.join(temporary(t), 'call.opus'))
+  await untilTone(stream.frames({ rate: 8000 }), 8000)
+  await recording.stop()
+  assert.deepEqual(await stream.play(recording.path), { code: 200, status: 'played' })
+  await assert.rejects(stream.play(__filename), { code: 1003, status: /cannot be played: neither a WAV nor/ })
+  await assert.rejects(stream.play('/nowhere/a.wav'), { code: 1003, status: /cannot be played/ })
+  const silenced = new AbortController()
+  const file = stream.play(toneFile(t, 500, 60), { signal: silenced.signal })
+  setImmediate(() => silenced.abort())
+  await assert.rejects(file, { name: 'AbortError' })
   const control = new AbortController()
   const long = stream.play(tone(500, 8000, 60), { rate: 8000, signal: control.signal })
   setImmediate(() => control.abort())

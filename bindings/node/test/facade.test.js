@@ -139,7 +139,7 @@ test('options in every form that is offered are taken', async () => {
     name: 'Sue', debug: false, autoplay: false, autoReboot: true, ringTime: 30, server: NOWHERE, domain: 'example.org',
     iceServers: ['stun:a', { url: 'stun:b' }, { urls: ['turn:c', 'turns:d'], username: 'u', credential: 'p' }, { urls: 'stun:e' }],
     codecs: ['PCMA', 'opus'], maxCalls: 3, audioMode: 'none', sampleRate: 8000, frameMs: 10, inviteHeaders: { 'X-A': 'b' },
-    localAddress: '127.0.0.1', statsIntervalMs: 500, caFile: null, inputDevice: undefined,
+    localAddress: '127.0.0.1', statsIntervalMs: 500, comfortTones: 'uk', caFile: null, inputDevice: undefined,
   })
   assert.equal((await phone.close()).code, 200)
 })

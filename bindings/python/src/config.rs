@@ -135,6 +135,7 @@ pub(crate) fn config(settings: &Bound<'_, PyDict>) -> PyResult<Config> {
             "event_queue" => c.event_queue = number(name, g)?,
             "stats_interval_ms" => c.stats_interval_ms = number(name, g)?,
             "voice_processing" => c.voice_processing = text(name, g)?,
+            "comfort_tones" => c.comfort_tones = text(name, g)?,
             "local_address" => {
                 let address = text(name, g)?;
                 let parsed = address.parse();

@@ -7,7 +7,7 @@ use crate::events::EventQueue;
 use crate::guard::{Owned, entry};
 use crate::hub::{Hub, Outcome};
 use crate::pending::Pending;
-use crate::recording::Recording;
+use crate::recording::{Playing, Recording};
 use monipy_core::{CallId, CallState, Reply, Supervisor};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -175,6 +175,14 @@ impl Engine {
         entry(py, || {
             let recording = py.detach(|| self.supervisor.get().record(CallId(call), path, rate));
             recording.map(Recording::new).map_err(|e| raised(py, &e))
+        })
+    }
+
+    /// Speaks a sound file into a call.
+    fn play(&self, py: Python<'_>, call: u64, path: PathBuf) -> PyResult<Playing> {
+        entry(py, || {
+            let playing = py.detach(|| self.supervisor.get().play(CallId(call), path));
+            playing.map(Playing::new).map_err(|e| raised(py, &e))
         })
     }
 

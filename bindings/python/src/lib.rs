@@ -30,6 +30,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<audio::AudioQueue>()?;
     m.add_class::<audio::AudioSink>()?;
     m.add_class::<hub::Hub>()?;
+    m.add_class::<recording::Playing>()?;
     m.add_class::<recording::Recording>()?;
     m.add_class::<pending::Pending>()?;
     m.add_function(wrap_pyfunction!(engine::close_all, m)?)?;

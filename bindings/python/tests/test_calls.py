@@ -151,6 +151,17 @@ def test_play_is_heard_and_can_be_cancelled(centre: Centre, tmp_path: Path) -> N
                 file.setparams((1, 2, 44100, 0, "NONE", ""))
                 file.writeframes(tone(0.5, rate=44100).tobytes())
             assert abs(await call.play(path) - 24000) < 100
+            # Ogg Opus, as a call is recorded.
+            recording = call.record(tmp_path / "call.opus")
+            async with asyncio.timeout(PATIENCE):
+                while recording.seconds < 1:
+                    await asyncio.sleep(0.02)
+            seconds = await recording.stop()
+            assert abs(await call.play(tmp_path / "call.opus") - seconds * 48000) < 48000 * 0.1
+            (tmp_path / "text.wav").write_text("no sound")
+            for wrong in ("text.wav", "nowhere.wav"):
+                with pytest.raises(monipy.InvalidArgument, match="cannot be played"):
+                    await call.play(tmp_path / wrong)
             assert await call.play([0.0] * 0 or array("f", [0.1] * 8000), rate=8000) == 8000
 
             task = asyncio.ensure_future(call.play(tone(600)))

@@ -34,6 +34,7 @@ def test_keywords_go_before_the_dict() -> None:
         ({"ice_servers": [{"username": "x"}]}, "ice_servers"),
         ({"ice_servers": "stun:a"}, "ice_servers"),
         ({"audio_mode": "loud"}, "audio_mode"),
+        ({"comfort_tones": "mars"}, "comfort_tones"),
         ({"server": "http://example.com"}, "server"),
         ({"server": "ws://user:secret@example.com"}, "server"),
         ({"local_address": "here"}, "local_address"),
@@ -63,6 +64,7 @@ def test_everything_can_be_given() -> None:
         invite_headers={"X-Team": "blue"},
         local_address="127.0.0.1",
         stats_interval_ms=1000,
+        comfort_tones="us",
         max_calls=3,
         input_device=None,
     )

@@ -1,5 +1,6 @@
 //! The sound of one call, owned by the media worker that ticks it.
 
+use super::comfort_tone::{Cadence, ComfortTone};
 use super::control::{AudioEvent, CallAudioControl, CaptureSource, Command, ControlShared, PlaybackSink};
 use super::io::{AudioFrame, AudioIo, FrameRef, HeardPacket, StreamSender};
 use super::level::{LevelMeter, SILENCE_DBFS};
@@ -13,7 +14,7 @@ use super::tap::Framer;
 use super::telephone_event::{EventReceiver, Key};
 use super::voice::{VoiceProcessing, VoiceProcessor};
 use crate::call::CallId;
-use crate::config::{AudioMode, Codec};
+use crate::config::{AudioMode, Codec, ComfortTones};
 use crate::event::Stats;
 use crate::quality::{Moment, Watch};
 use std::collections::VecDeque;
@@ -55,7 +56,7 @@ pub struct CallAudioConfig {
     pub call: CallId,
     /// Payload types; may come later by [`CallAudioControl::set_codecs`].
     pub codecs: CodecMap,
-    /// `None` decodes nothing and sends silence.
+    /// `None` decodes nothing, and sends what writers are given alone.
     pub mode: AudioMode,
     /// Hz of [`AudioIo`]'s frames.
     pub sample_rate: u32,
@@ -119,6 +120,11 @@ pub struct CallAudio {
     packets: Vec<StreamSender<HeardPacket>>,
     callbacks: Option<Callbacks>,
     playback: Option<Playback>,
+    /// A tone in place of the call.
+    comfort: Option<(ComfortTones, ComfortTone)>,
+    /// It is over, but for the tone.
+    over: bool,
+    cadence: Option<Cadence>,
     capture: Option<Capture>,
     voice: VoiceProcessing,
     level: LevelMeter,
@@ -152,7 +158,6 @@ impl CallAudio {
         let (handle, control) = CallAudioControl::new(config.call);
         let mut sender = SendPath::new(config.first_sequence_number, config.first_timestamp);
         sender.set_codec(config.codecs.send, config.codecs.telephone_event);
-        sender.set_silenced(config.mode == AudioMode::None);
         let heard_codec = config.codecs.receive.first().map_or(Codec::Opus, |r| r.1);
         let audio = CallAudio {
             control,
@@ -169,6 +174,9 @@ impl CallAudio {
             packets: Vec::new(),
             callbacks: None,
             playback: None,
+            comfort: None,
+            over: false,
+            cadence: None,
             capture: None,
             voice: VoiceProcessing::default(),
             level: LevelMeter::default(),
@@ -288,6 +296,10 @@ impl CallAudio {
     }
 
     fn obey(&mut self, command: Command) {
+        // A speaker may be opened late; everything else ends by being dropped.
+        if self.over && !matches!(command, Command::Device { .. }) {
+            return;
+        }
         match command {
             Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
             Command::Sides { sender, sample_rate } => self.sides.push(Sides::new(sender, sample_rate)),
@@ -329,11 +341,51 @@ impl CallAudio {
                     capture.voice = VoiceProcessor::new(wanted, capture.source.sample_rate());
                 }
             }
+            Command::Comfort(tone) => self.comfort(tone),
+            Command::Farewell(of, tone) => {
+                self.taps.clear();
+                self.sides.clear();
+                self.packets.clear();
+                self.callbacks = None;
+                self.capture = None;
+                self.sender.end_writers();
+                self.comfort(Some((of, tone)));
+                self.over = true;
+            }
             Command::RoundTrip(round_trip) => self.round_trip_ms = Some(round_trip.as_secs_f32() * 1000.0),
         }
     }
 
+    fn comfort(&mut self, tone: Option<(ComfortTones, ComfortTone)>) {
+        self.comfort = tone;
+        self.cadence = None;
+    }
+
+    /// 10 ms of the tone, to the speaker once there is one. The cadence begins with it.
+    fn play_comfort(&mut self, of: ComfortTones, tone: ComfortTone) {
+        if let Some(Capture { source, .. }) = &mut self.capture {
+            // What is said now is for nobody, and must not wait for the call to begin.
+            self.scratch.clear();
+            self.scratch.resize(source.sample_rate() as usize / 100, 0);
+            source.capture(&mut self.scratch);
+        }
+        let Some(Playback { sink, .. }) = &mut self.playback else { return };
+        let rate = sink.sample_rate();
+        if self.cadence.is_none() {
+            self.cadence = Cadence::new(tone, of, rate);
+        }
+        self.pcm.clear();
+        self.pcm.resize(rate as usize / 100, 0);
+        if let Some(cadence) = &mut self.cadence {
+            cadence.fill(&mut self.pcm);
+        }
+        sink.play(&self.pcm);
+    }
+
     fn one_tick(&mut self, at: Instant, out: &mut Vec<OutboundRtp>) {
+        if let Some((of, tone)) = self.comfort {
+            return self.play_comfort(of, tone);
+        }
         self.ticks += 1;
         self.hear(at);
         self.speak(out);

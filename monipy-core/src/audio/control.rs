@@ -2,12 +2,14 @@
 //! a push or a swap and never longer, so that a tick does not wait; figures are read from a copy.
 
 use super::call_audio::CodecMap;
+use super::comfort_tone::ComfortTone;
 use super::io::{
     AudioIo, AudioStream, AudioWriter, HeardPacket, PacketStream, StreamSender, WriterSource, audio_stream, audio_writer, packet_stream,
 };
 use super::sides;
 use super::voice::VoiceProcessing;
 use crate::call::CallId;
+use crate::config::ComfortTones;
 use crate::error::{Error, Result};
 use crate::event::Stats;
 use crate::quality::{Moment, Warning};
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Device { playback: Option<Box<dyn PlaybackSink>>, capture: Option<Box<dyn CaptureSource>> },
     Voice(VoiceProcessing),
     RoundTrip(Duration),
+    Comfort(Option<(ComfortTones, ComfortTone)>),
+    Farewell(ComfortTones, ComfortTone),
 }
 
 pub(crate) struct ControlShared {
@@ -82,6 +86,8 @@ pub(crate) struct ControlShared {
     /// So that a tick need not lock when there is nothing.
     pending: AtomicBool,
     closed: AtomicBool,
+    /// The call is over, though its speaker still tells why.
+    over: AtomicBool,
     stats: Mutex<Stats>,
     /// The last whole second, and its number; 0 before the first.
     moment: Mutex<(u64, Moment)>,
@@ -133,6 +139,7 @@ impl CallAudioControl {
             commands: Mutex::new(Vec::new()),
             pending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             stats: Mutex::new(Stats { level_dbfs: -127.0, sent_level_dbfs: -127.0, ..Stats::default() }),
             moment: Mutex::default(),
             sounding_samples_sent: AtomicU64::new(0),
@@ -257,6 +264,19 @@ impl CallAudioControl {
         self.give(Command::RoundTrip(round_trip));
     }
 
+    /// Plays a tone on the speaker in place of the call, whose sound stands still meanwhile: nothing
+    /// is decoded, sent or given to streams. `None` begins the call's own sound.
+    pub fn set_comfort_tone(&self, tone: Option<(ComfortTones, ComfortTone)>) {
+        self.give(Command::Comfort(tone));
+    }
+
+    /// The call is over: streams, writers and recordings end, and nothing is left but the speaker
+    /// with this tone, until the [`super::CallAudio`] is dropped.
+    pub fn end_with_tone(&self, of: ComfortTones, tone: ComfortTone) {
+        self.shared.over.store(true, Ordering::Release);
+        self.give(Command::Farewell(of, tone));
+    }
+
     /// Figures as of the last tenth of a second.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -275,10 +295,10 @@ impl CallAudioControl {
         self.shared.sounding_samples_sent.load(Ordering::Acquire)
     }
 
-    /// The call's [`super::CallAudio`] is gone.
+    /// The call's [`super::CallAudio`] is gone, or but a tone is left of it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.load(Ordering::Acquire)
+        self.shared.closed.load(Ordering::Acquire) || self.shared.over.load(Ordering::Acquire)
     }
 
     fn check_open(&self) -> Result<()> {

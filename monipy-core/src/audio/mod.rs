@@ -8,6 +8,7 @@
 
 mod call_audio;
 pub mod codec;
+mod comfort_tone;
 mod control;
 pub mod g711;
 mod io;
@@ -27,6 +28,7 @@ mod voice;
 pub mod wav;
 
 pub use call_audio::{CallAudio, CallAudioConfig, CodecMap};
+pub use comfort_tone::ComfortTone;
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
 pub(crate) use io::{HeardPacket, PacketStream};

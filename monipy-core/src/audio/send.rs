@@ -43,7 +43,6 @@ pub(crate) struct SendPath {
     marker: bool,
     muted: bool,
     /// The configuration wants nothing sent but silence.
-    silenced: bool,
     allowed: bool,
     writers: Vec<Writer>,
     events: EventSender,
@@ -72,7 +71,6 @@ impl SendPath {
             timestamp,
             marker: true,
             muted: false,
-            silenced: false,
             allowed: true,
             writers: Vec::new(),
             events: EventSender::new(8000),
@@ -106,9 +104,9 @@ impl SendPath {
         self.muted = muted;
     }
 
-    /// Silence for good, whoever writes (audio mode `none`).
-    pub(crate) fn set_silenced(&mut self, silenced: bool) {
-        self.silenced = silenced;
+    /// Nobody speaks any more.
+    pub(crate) fn end_writers(&mut self) {
+        self.writers.clear();
     }
 
     pub(crate) fn set_allowed(&mut self, allowed: bool) {
@@ -123,7 +121,7 @@ impl SendPath {
 
     /// Whether a source would be heard by the far side.
     pub(crate) fn may_sound(&self) -> bool {
-        self.allowed && !self.muted && !self.silenced && self.codec.is_some()
+        self.allowed && !self.muted && self.codec.is_some()
     }
 
     /// Queues a key; false when telephone events were not negotiated.
@@ -208,7 +206,7 @@ impl SendPath {
             any = true;
         }
         let before = self.frame.len();
-        if any && !self.muted && !self.silenced {
+        if any && !self.muted {
             self.mixer.finish(&mut self.frame);
         } else {
             self.frame.resize(before + samples, 0);

@@ -1,8 +1,9 @@
 //! Calls from their first to their terminal event.
 
 use super::machine::{CallEntry, Link, Login, Machine, MediaOp, Negotiation, Output, Purpose, Token};
+use crate::audio::ComfortTone;
 use crate::call::{CallId, CallState};
-use crate::config::AudioMode;
+use crate::config::{AudioMode, ComfortTones};
 use crate::error::Error;
 use crate::event::{Detail, Direction, EventKind, IncomingCall};
 use crate::media::{MediaDirection, OfferKind};
@@ -64,6 +65,15 @@ impl Machine {
         self.media(id, MediaOp::Open);
         self.event(EventKind::Trying, Some(id), code::TRYING, "trying", Detail::Direction(Direction::Outgoing));
         self.media(id, MediaOp::CreateOffer { direction: self.own_direction(), kind: OfferKind::Same });
+        if self.plays_comfort_tones() {
+            self.media(id, MediaOp::OpenDevices);
+        }
+    }
+
+    /// Callers hear how their calls come on.
+    fn plays_comfort_tones(&self) -> bool {
+        let wanted = ComfortTones::from_name(&self.config.comfort_tones).unwrap_or_default() != ComfortTones::None;
+        wanted && self.config.effective_audio_mode() == AudioMode::Device
     }
 
     pub(crate) fn answer(&mut self, call: CallId, token: Option<Token>) {
@@ -249,6 +259,9 @@ impl Machine {
             entry.state = CallState::Ringing;
         }
         let direction = entry.direction;
+        if direction == Direction::Outgoing && self.plays_comfort_tones() {
+            self.media(id, MediaOp::Ringback);
+        }
         self.event(EventKind::Ringing, Some(id), code::RINGING, "ringing", Detail::Direction(direction));
     }
 
@@ -298,7 +311,10 @@ impl Machine {
         let Some(entry) = self.calls.remove(&id) else { return };
         self.keys.remove(&entry.key);
         if !entry.silent {
-            self.media(id, MediaOp::Close);
+            let unanswered = entry.direction == Direction::Outgoing && entry.state != CallState::Answered;
+            let refused = unanswered && by == EndedBy::Remote && self.plays_comfort_tones();
+            let tone = if refused { ComfortTone::of_refusal(sip_code) } else { None };
+            self.media(id, tone.map_or(MediaOp::Close, MediaOp::CloseWithTone));
             self.tell_end(id, &entry, by, sip_code, cause, reason);
         }
         for token in entry.end_tokens {

@@ -5,7 +5,7 @@ use super::machine::{Command, Input, Machine, MediaInput, MediaOp, Output, Token
 use super::shared::{CallSound, Shared};
 use super::sound_card;
 use super::worker::{self, CallMedia, WorkerCall};
-use crate::audio::{CallAudio, CallAudioConfig, CodecMap, VoiceProcessing};
+use crate::audio::{CallAudio, CallAudioConfig, CodecMap, ComfortTone, VoiceProcessing};
 use crate::call::CallId;
 use crate::config::AudioMode;
 use crate::error::{Error, Reply};
@@ -49,6 +49,28 @@ struct DriverCall {
     cards: Arc<Mutex<Cards>>,
 }
 
+impl DriverCall {
+    /// Gives its sound to a worker, if none has it yet.
+    fn work(&mut self) {
+        match self.idle.take().map(|media| worker::adopt(*media)) {
+            Some(Ok(working)) => self.working = Some(working),
+            Some(Err(e)) => log::error!(target: "monipy::engine", "no thread for the sound of a call ({e}); raise the system's limits"),
+            None => {}
+        }
+    }
+
+    /// Takes its cards, and those that are being opened just now.
+    fn end_cards(cards: &Mutex<Cards>) {
+        let session = {
+            let mut cards = lock(cards);
+            cards.over = true;
+            cards.session.take()
+        };
+        // They close on a thread of their own.
+        drop(session);
+    }
+}
+
 /// The sound cards of a call.
 #[derive(Default)]
 struct Cards {
@@ -57,6 +79,31 @@ struct Cards {
     /// The call is over: cards that are being opened just now are not kept.
     over: bool,
     session: Option<monipy_device::Session>,
+}
+
+/// How long a tone tells why a call failed.
+const FAREWELL: Duration = Duration::from_secs(4);
+
+/// The sound of a call that was refused, which still tells so.
+#[derive(Default)]
+struct Farewell(Option<JoinHandle<()>>);
+
+impl Farewell {
+    fn stop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}
+
+/// What of a call's sound outlives it; gone when dropped.
+struct Ends(Option<WorkerCall>, Arc<Mutex<Cards>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0 = None;
+        DriverCall::end_cards(&self.1);
+    }
 }
 
 pub(crate) struct Driver {
@@ -71,6 +118,7 @@ pub(crate) struct Driver {
     next_token: u64,
     calls: BTreeMap<CallId, DriverCall>,
     closing: Vec<JoinHandle<()>>,
+    farewell: Farewell,
 }
 
 impl Driver {
@@ -89,6 +137,7 @@ impl Driver {
             next_token: 0,
             calls: BTreeMap::new(),
             closing: Vec::new(),
+            farewell: Farewell::default(),
         }
     }
 
@@ -262,8 +311,9 @@ impl Driver {
         if op == MediaOp::Open {
             return self.open(id);
         }
-        if op == MediaOp::Close {
-            return self.close(id);
+        if let MediaOp::Close | MediaOp::CloseWithTone(_) = op {
+            let tone = if let MediaOp::CloseWithTone(tone) = op { Some(tone) } else { None };
+            return self.close(id, tone);
         }
         let Some(call) = self.calls.get_mut(&id) else {
             // It could not be opened; whoever waits for an offer or an answer must hear of it.
@@ -305,13 +355,16 @@ impl Driver {
                     log::warn!(target: "monipy::engine", "keys were not sent: {error}");
                 }
             }
-            MediaOp::Start => match call.idle.take().map(|media| worker::adopt(*media)) {
-                Some(Ok(working)) => call.working = Some(working),
-                Some(Err(e)) => log::error!(target: "monipy::engine", "no thread for the sound of a call ({e}); raise the system's limits"),
-                None => {}
-            },
+            MediaOp::Ringback => {
+                call.sound.control.set_comfort_tone(Some((self.shared.comfort_tones(), ComfortTone::Ringback)));
+                call.work();
+            }
+            MediaOp::Start => {
+                call.sound.control.set_comfort_tone(None);
+                call.work();
+            }
             MediaOp::OpenDevices => self.open_devices(id),
-            MediaOp::Open | MediaOp::Close => {}
+            MediaOp::Open | MediaOp::Close | MediaOp::CloseWithTone(_) => {}
         }
     }
 
@@ -367,6 +420,8 @@ impl Driver {
     }
 
     fn open(&mut self, id: CallId) {
+        // Who places or gets the next call need not hear what became of the last.
+        self.farewell.stop();
         let config = &self.shared.config;
         let (transport, ends) = match crate::media::open(MediaConfig::from(config)) {
             Ok(opened) => opened,
@@ -417,20 +472,26 @@ impl Driver {
         );
     }
 
-    fn close(&mut self, id: CallId) {
+    fn close(&mut self, id: CallId, tone: Option<ComfortTone>) {
         self.shared.snapshot().sounds.remove(&id);
-        let Some(call) = self.calls.remove(&id) else { return };
+        let Some(mut call) = self.calls.remove(&id) else { return };
         call.events.abort();
-        drop(call.working);
-        drop(call.idle);
-        let session = {
-            let mut cards = lock(&call.cards);
-            cards.over = true;
-            cards.session.take()
-        };
-        // Its cards close on a thread of their own.
-        drop(session);
-        let transport = call.transport;
+        if let Some(tone) = tone {
+            call.sound.control.end_with_tone(self.shared.comfort_tones(), tone);
+            call.work();
+        }
+        let DriverCall { working, idle, cards, transport, .. } = call;
+        drop(idle);
+        if tone.is_some() && working.is_some() {
+            self.farewell.stop();
+            self.farewell.0 = Some(tokio::spawn(async move {
+                let _ends = Ends(working, cards);
+                tokio::time::sleep(FAREWELL).await;
+            }));
+        } else {
+            drop(working);
+            DriverCall::end_cards(&cards);
+        }
         self.closing.retain(|task| !task.is_finished());
         self.closing.push(tokio::spawn(async move { transport.close().await }));
     }
@@ -439,8 +500,9 @@ impl Driver {
     async fn finish(mut self) {
         let ids: Vec<_> = self.calls.keys().copied().collect();
         for id in ids {
-            self.close(id);
+            self.close(id, None);
         }
+        self.farewell.stop();
         if let Some(task) = self.connecting.take() {
             task.abort();
         }

@@ -6,7 +6,7 @@
 //! - `calls.rs`: calls from their first to their terminal event;
 //! - `negotiation.rs`: offers and answers after the first, hold, media events.
 
-use crate::audio::AudioEvent;
+use crate::audio::{AudioEvent, ComfortTone};
 use crate::call::{CallId, CallInfo, CallState};
 use crate::config::Config;
 use crate::error::{Error, Reply};
@@ -149,6 +149,8 @@ pub(crate) enum MediaOp {
     },
     /// The call is wanted: open speaker and microphone, if the configuration says so.
     OpenDevices,
+    /// The far side rings: let the caller hear it on the speaker.
+    Ringback,
     /// Begin the ticks.
     Start,
     Dtmf {
@@ -157,6 +159,8 @@ pub(crate) enum MediaOp {
         gap_ms: u32,
     },
     Close,
+    /// As [`MediaOp::Close`], but the speaker tells the caller for a while why.
+    CloseWithTone(ComfortTone),
 }
 
 /// What comes out.

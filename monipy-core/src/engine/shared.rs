@@ -4,7 +4,7 @@
 use super::bus::Bus;
 use crate::audio::{AudioIo, CallAudioControl};
 use crate::call::{CallId, CallInfo, CallState};
-use crate::config::Config;
+use crate::config::{ComfortTones, Config};
 use crate::event::{Direction, Stats};
 use crate::media::TransportStats;
 use std::collections::BTreeMap;
@@ -46,6 +46,11 @@ impl Shared {
         let bus = Bus::new(config.event_queue as usize);
         let snapshot = Snapshot { devices: super::sound_card::chosen(&config), ..Snapshot::default() };
         Shared { config, bus, snapshot: Mutex::new(snapshot) }
+    }
+
+    /// Whose tones callers hear.
+    pub(crate) fn comfort_tones(&self) -> ComfortTones {
+        ComfortTones::from_name(&self.config.comfort_tones).unwrap_or_default()
     }
 
     pub(crate) fn snapshot(&self) -> MutexGuard<'_, Snapshot> {

@@ -190,3 +190,18 @@ fn the_mode_none_decodes_nothing_and_sends_silence() {
     assert!(bench.sent.iter().all(|p| p.payload.iter().all(|&o| o == 0xff)));
     assert_eq!(bench.control.stats().packets_received, 50);
 }
+
+#[test]
+fn a_writer_is_heard_in_the_mode_none_and_callbacks_and_cards_are_not() {
+    let mut bench = Bench::with(8000, monipy_core::audio::CallAudioConfig { mode: AudioMode::None, ..config(Some((PCMU, Codec::Pcmu))) });
+    let played = Arc::new(AtomicUsize::new(0));
+    let card = Card { played, tone: ToneGenerator::new(900.0, 48_000, 6000) };
+    bench.control.set_device(None, Some(Box::new(card)));
+    bench.run(ms(200), &mut Vec::new());
+    assert_eq!(bench.control.sounding_samples_sent(), 0);
+    let mut writer = bench.control.add_writer(16_000).unwrap();
+    writer.write(&ToneGenerator::new(500.0, 16_000, 6000).take(16_000));
+    bench.run(ms(1000), &mut Vec::new());
+    let heard = decode(&bench.sent[20..], Codec::Pcmu, 8000);
+    assert!(measure(&heard[..4000], 8000, 500.0).snr_db > 25.0);
+}

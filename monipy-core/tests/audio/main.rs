@@ -5,6 +5,7 @@ mod support;
 mod both_sides;
 mod call_audio_send;
 mod codecs;
+mod comfort_tones;
 mod e_model;
 mod key_presses;
 mod mixing_and_levels;

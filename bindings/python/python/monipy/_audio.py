@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import array
 import os
-import sys
-import wave
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _native
@@ -18,17 +16,21 @@ if TYPE_CHECKING:
     #: Samples of a frame: a numpy array of int16, or a memoryview where numpy is not installed. It is ``Any``, so that
     #: programs type-check with and without numpy's types.
     Samples: TypeAlias = Any
-    #: What can be played: the path of a WAV file, 16-bit samples, bytes of them, or floats from -1 to 1.
+    #: What can be played: the path of a WAV or Ogg Opus file, 16-bit samples, bytes of them, or floats from -1 to 1.
     Playable: TypeAlias = "str | os.PathLike[str] | Buffer"
 
 RATES = (8000, 16000, 24000, 48000)
 
+#: Hz at which files go into a call.
+FILE_RATE = 48000
 
-def load(sound: Playable, rate: int) -> tuple[Any, int]:
-    """(samples, rate): of the WAV file, or of the array at ``rate``."""
-    if isinstance(sound, (str, os.PathLike)):
-        return read_wav(sound)
-    return as_int16(sound), rate
+
+def file_name(sound: Playable) -> str | None:
+    """The path of a sound file, which the engine reads; None for samples."""
+    if not isinstance(sound, (str, os.PathLike)):
+        return None
+    path = os.fspath(sound)
+    return path if isinstance(path, str) else os.fsdecode(path)
 
 
 def as_int16(sound: Any) -> Any:
@@ -37,7 +39,7 @@ def as_int16(sound: Any) -> Any:
         view = memoryview(sound)
     except TypeError:
         raise error_for(
-            Code.INVALID_ARGUMENT, f"sound: {type(sound).__name__} given; it wants the path of a WAV file, 16-bit samples, or floats"
+            Code.INVALID_ARGUMENT, f"sound: {type(sound).__name__} given; it wants the path of a sound file, 16-bit samples, or floats"
         ) from None
     if view.ndim != 1:
         raise error_for(Code.INVALID_ARGUMENT, f"sound: {view.ndim} dimensions; it wants one channel, in one dimension")
@@ -48,24 +50,6 @@ def as_int16(sound: Any) -> Any:
     if view.format not in ("h", "B", "b", "c"):
         raise error_for(Code.INVALID_ARGUMENT, f"sound: items of format {view.format!r}; it wants int16, bytes of int16, or floats")
     return view
-
-
-def read_wav(path: str | os.PathLike[str]) -> tuple[Any, int]:
-    """(samples, rate) of a 16-bit PCM WAV file; several channels are mixed to one."""
-    try:
-        with wave.open(os.fspath(path), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as e:
-        raise error_for(Code.INVALID_ARGUMENT, f"{path}: not a PCM WAV file ({e})") from None
-    if width != 2:
-        raise error_for(Code.INVALID_ARGUMENT, f"{path}: {width * 8} bits a sample; it wants 16")
-    samples = array.array("h", data)
-    if sys.byteorder == "big":
-        samples.byteswap()
-    if channels > 1:
-        samples = array.array("h", (sum(samples[i : i + channels]) // channels for i in range(0, len(samples) - channels + 1, channels)))
-    return samples, rate
 
 
 def resampled(samples: Any, rate: int) -> tuple[Any, int]:

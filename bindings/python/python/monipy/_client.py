@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from . import _native
-from ._audio import load, resampled
+from ._audio import FILE_RATE, as_int16, file_name, resampled
 from ._errors import MonipyError, error_for, login_error
 from ._events import Handlers, check_names, make_event, report
 from ._generated import Code, Event, EventName, SupervisorOptions
@@ -178,14 +178,28 @@ class Call(BaseCall):
         return AudioWriter(self._engine.audio_writer(self._id, rate), rate)
 
     async def play(self, sound: Playable, rate: int = 16000) -> int:
-        """Speaks a WAV file, or mono samples at ``rate`` (int16, bytes of int16, or floats from -1 to 1), and returns when
-        they have been sent: how many samples, fewer when the call ended. When it is cancelled, it falls silent."""
-        # A file may lie on a slow disk, and converting its rate takes a while.
+        """Speaks a sound file (WAV of any kind, Ogg Opus), or mono samples at ``rate`` (int16, bytes of int16, or floats from -1
+        to 1), and returns when they have been sent: how many samples (of a file at 48 kHz), fewer when the call ended. It
+        is mixed with the microphone and with what else is said. When it is cancelled, it falls silent."""
+        if (path := file_name(sound)) is not None:
+            return await self._play_file(path)
+        # Converting a rate takes a while.
         samples, rate = await asyncio.to_thread(_prepared, sound, rate)
         writer = self.writer(rate)
         taken = await writer.write(samples)
         await writer.drained()
         return taken
+
+    async def _play_file(self, path: str) -> int:
+        # A file may lie on a slow disk.
+        playing = await asyncio.to_thread(self._engine.play, self._id, path)
+        box = inbox()
+        try:
+            await box.outcome(playing.submit_done(box.hub, box.id))
+        except asyncio.CancelledError:
+            playing.stop()
+            raise
+        return round(playing.result() * FILE_RATE)
 
     def record(self, path: str | os.PathLike[str], rate: int = 16000) -> Recording:
         """Records the call: to Ogg Opus, straight from the packets of what is heard, for a name that ends in .opus, .ogg or
@@ -196,7 +210,7 @@ class Call(BaseCall):
 
 
 def _prepared(sound: Playable, rate: int) -> tuple[Any, int]:
-    return resampled(*load(sound, rate))
+    return resampled(as_int16(sound), rate)
 
 
 class Supervisor(BaseSupervisor[Call]):

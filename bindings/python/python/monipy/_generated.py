@@ -490,7 +490,7 @@ class ConfigOptions(TypedDict, total=False):
     """Speaker to use. Default: the system's default."""
 
     audio_mode: Literal["device", "application", "none"]
-    """Device (speaker and microphone, PCM too), application (PCM only), none (no decoding). Default: device."""
+    """Device (speaker and microphone, PCM too), application (PCM only), none (no decoding; files and writers are sent). Default: device."""
 
     sample_rate: int
     """Rate of the application's PCM, mono: 8000, 16000, 24000 or 48000. Default: 48000 Hz."""
@@ -530,6 +530,9 @@ class ConfigOptions(TypedDict, total=False):
 
     voice_processing: str
     """What is done to the microphone's sound: echo (cancellation), noise (suppression), gain (control), with commas between; none for nothing. Default: echo,noise,gain."""
+
+    comfort_tones: str
+    """Whose ringback, busy and congestion tones a caller hears on the speaker: europe, india, uk, us, or none. Default: none."""
 
 
 class SupervisorOptions(ConfigOptions, total=False):
@@ -574,4 +577,5 @@ CONFIG_JS_NAMES: Mapping[str, str] = {
     "statsIntervalMs": "stats_interval_ms",
     "localAddress": "local_address",
     "voiceProcessing": "voice_processing",
+    "comfortTones": "comfort_tones",
 }

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 
 from . import _lifetime, _native
-from ._audio import load, resampled
+from ._audio import FILE_RATE, as_int16, file_name, resampled
 from ._client import CLOSE_TIMEOUT
 from ._errors import MonipyError, error_for, login_error
 from ._events import Handlers, check_names, make_event, report
@@ -280,9 +280,12 @@ class Call(BaseCall):
         return AudioWriter(self._engine.audio_writer(self._id, rate), rate)
 
     def play(self, sound: Playable, rate: int = 16000, timeout: float | None = None) -> int:
-        """Speaks a WAV file, or mono samples at ``rate`` (int16, bytes of int16, or floats from -1 to 1), and returns when
-        they have been sent: how many samples, fewer when the call or ``timeout`` seconds were over first."""
-        samples, rate = resampled(*load(sound, rate))
+        """Speaks a sound file (WAV of any kind, Ogg Opus), or mono samples at ``rate`` (int16, bytes of int16, or floats from -1
+        to 1), and returns when they have been sent: how many samples (of a file at 48 kHz), fewer when the call or
+        ``timeout`` seconds were over first. It is mixed with the microphone and with what else is said."""
+        if (path := file_name(sound)) is not None:
+            return self._play_file(path, timeout)
+        samples, rate = resampled(as_int16(sound), rate)
         deadline = _deadline(timeout)
         writer = self.writer(rate)
         try:
@@ -295,6 +298,17 @@ class Call(BaseCall):
         if not finished:
             writer.clear()
         return taken
+
+    def _play_file(self, path: str, timeout: float | None) -> int:
+        playing = self._engine.play(self._id, path)
+        try:
+            finished = playing.wait(timeout, _main())
+        except BaseException:
+            playing.stop()
+            raise
+        if not finished:
+            playing.stop()
+        return round(playing.result() * FILE_RATE)
 
     def record(self, path: str | os.PathLike[str], rate: int = 16000) -> Recording:
         """Records the call: to Ogg Opus, straight from the packets of what is heard, for a name that ends in .opus, .ogg or

@@ -25,7 +25,7 @@ fn ringing() -> World {
     w
 }
 
-fn answered() -> World {
+pub(super) fn answered() -> World {
     let mut w = ringing();
     w.give(Command::Answer { call: CURRENT });
     w.settle();
