@@ -179,6 +179,8 @@ async function refresh() {
   misbehaviours();
   ladder.add(status.ladder);
   timeline(status.timeline);
+  // From now on the keys do something.
+  document.body.classList.add("live");
 }
 
 $("new-call").onsubmit = (e) => {

@@ -49,7 +49,7 @@ export async function open(t, centre, { dark = false, width = 1440, height = 110
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
   await page.goto(`${centre.about.http}/`);
-  await page.waitForSelector("#misbehaviours button");
+  await page.waitForSelector("body.live #misbehaviours button");
   return { page, errors };
 }
 
