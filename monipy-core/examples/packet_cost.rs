@@ -128,7 +128,7 @@ fn main() {
     let mut sealed: Vec<Vec<u8>> = (0..WARM + packets)
         .map(|n| {
             let payload = &payloads[n % payloads.len()];
-            sender.seal(SSRC, false, 96, n as u16, (n * frame) as u32, payload).expect("a packet").to_vec()
+            sender.seal(SSRC, false, 96, n as u16, (n * frame) as u32, None, payload).expect("a packet").to_vec()
         })
         .collect();
 

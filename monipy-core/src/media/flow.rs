@@ -30,9 +30,9 @@ impl Flow {
         self.rtcp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Our synchronisation source.
-    pub(crate) fn ssrc(&self) -> u32 {
-        self.wire.ssrc
+    /// Our synchronisation source on a line.
+    pub(crate) fn ssrc_of(&self, line: u8) -> u32 {
+        self.wire.ssrc_of(line)
     }
 
     pub(crate) fn stats(&self) -> &TransportStats {
@@ -44,16 +44,25 @@ impl Flow {
         self.clock.load(Ordering::Relaxed)
     }
 
-    /// An authenticated packet arrived; `payload` is asked for only when somebody hears it. Returns
+    /// An authenticated packet arrived; `mid` reads a header extension of it and is asked only where
+    /// there are several lines, `payload` only when somebody hears it. Returns
     /// whether it came from another source than those before.
-    pub(crate) fn received(&self, header: &RtpHeader, now: Instant, octets: usize, payload: impl FnOnce() -> Bytes) -> bool {
+    pub(crate) fn received<M: AsRef<[u8]>>(
+        &self,
+        header: &RtpHeader,
+        now: Instant,
+        octets: usize,
+        mid: impl FnOnce(u8) -> Option<M>,
+        payload: impl FnOnce() -> Bytes,
+    ) -> bool {
         let clock = self.wire.clock(header.payload_type);
         let stats = &self.wire.stats;
-        if clock == 0 {
+        let line = if clock == 0 { None } else { self.wire.line_of(header, mid) };
+        let Some(line) = line else {
             stats.wrong_payload_type.fetch_add(1, Ordering::Relaxed);
             return false;
-        }
-        let is_new = self.rtcp().on_received(header.ssrc, header.sequence, header.timestamp, clock, now);
+        };
+        let is_new = self.rtcp().on_received(line, header.ssrc, header.sequence, header.timestamp, clock, now);
         // On hold nothing is heard; late packets are no exception.
         if !self.wire.is_receiving() {
             return is_new;
@@ -65,6 +74,7 @@ impl Flow {
             sequence_number: header.sequence,
             timestamp: header.timestamp,
             ssrc: header.ssrc,
+            line,
             payload: payload(),
         };
         if self.wire.push(packet) {
@@ -81,7 +91,7 @@ impl Flow {
         if let clock @ 1.. = self.wire.clock(next.payload_type) {
             self.clock.store(clock, Ordering::Relaxed);
         }
-        self.rtcp().on_sent(next.timestamp, self.clock(), octets, now);
+        self.rtcp().on_sent(next.line, next.timestamp, self.clock(), octets, now);
         let stats = &self.wire.stats;
         stats.packets_sent.fetch_add(1, Ordering::Relaxed);
         stats.octets_sent.fetch_add(octets as u64, Ordering::Relaxed);

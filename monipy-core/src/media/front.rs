@@ -174,8 +174,9 @@ impl Front {
         }
         let opened = lock(&self.direct).receiver.as_mut().and_then(|receiver| receiver.open(datagram));
         if let Some((header, payload)) = opened {
-            let payload = datagram.get(payload).unwrap_or_default();
-            if self.flow.received(&header, now, payload.len(), || arena.copy(payload)) {
+            let (packet, payload) = (&*datagram, datagram.get(payload).unwrap_or_default());
+            let mid = |id: u8| header.extension(packet, id);
+            if self.flow.received(&header, now, payload.len(), mid, || arena.copy(payload)) {
                 self.guard().authenticated(header.ssrc);
                 self.flight.over();
             }
@@ -214,11 +215,12 @@ impl Front {
         let now = Instant::now();
         while let Some(packet) = self.flow.next_to_send(now) {
             let sealed = sender.seal(
-                self.flow.ssrc(),
+                self.flow.ssrc_of(packet.line),
                 packet.marker,
                 packet.payload_type,
                 packet.sequence_number,
                 packet.timestamp,
+                packet.mid.as_ref().map(|m| (m.id, &*m.mid)),
                 &packet.payload,
             );
             if let Some(sealed) = sealed {

@@ -10,6 +10,7 @@
 //!   `watcher` turns its signals into events.
 //! - `ice_servers`: which STUN and TURN servers the stack is given; `turn_bridge`: those over TCP and
 //!   TLS, which it cannot speak itself.
+//! - `demux`: which audio line a packet belongs to, where a description has several.
 //! - `tap`: where RTCP, and relayed media, leave and enter the stack; `rtcp`: the reports.
 //! - `guard`: the decision about each datagram before the stack sees it; `shapes`: what it looks at.
 //! - `port`: UDP sockets, shared by connections; `front`: what a connection's sockets share; `flow`:
@@ -18,6 +19,7 @@
 //! - `runtime`: what the stack takes for sockets, tasks and timers.
 
 mod connection;
+mod demux;
 mod flight;
 mod flow;
 mod front;
@@ -40,9 +42,9 @@ mod watcher;
 mod webrtc_stack;
 
 pub use open::{check_offer, open};
-pub use rtp::{Arena, RtpIn, RtpOut, RtpReceiver, RtpSender};
+pub use rtp::{Arena, MidTag, RtpIn, RtpOut, RtpReceiver, RtpSender};
 pub use stats::{RtcpFigures, SenderReport, TransportCounters, TransportStats};
 pub use transport::{
-    AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
+    AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind, PartyLine,
 };
 pub use webrtc_stack::WebRtcTransport;

@@ -124,8 +124,9 @@ pub(crate) struct RtcpSession {
     start: Instant,
     /// NTP time at `start`; from there on the monotonic clock counts.
     ntp_start: u64,
-    source: Option<Source>,
-    sent: Option<Sent>,
+    /// By audio line; most calls have one.
+    sources: Vec<(u8, Source)>,
+    sent: Vec<(u8, Sent)>,
     next: Instant,
     random: u32,
 }
@@ -134,7 +135,7 @@ impl RtcpSession {
     pub(crate) fn new(ssrc: u32, cname: String, now: Instant) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ntp_start = ((unix.as_secs() + NTP_EPOCH) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
-        RtcpSession { ssrc, cname, start: now, ntp_start, source: None, sent: None, next: now + FIRST, random: ssrc | 1 }
+        RtcpSession { ssrc, cname, start: now, ntp_start, sources: Vec::new(), sent: Vec::new(), next: now + FIRST, random: ssrc | 1 }
     }
 
     fn ntp(&self, at: Instant) -> u64 {
@@ -142,26 +143,32 @@ impl RtcpSession {
         self.ntp_start.wrapping_add((since.as_secs() << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000))
     }
 
-    /// A media packet arrived. Returns whether its SSRC is another than before.
-    pub(crate) fn on_received(&mut self, ssrc: u32, sequence: u16, timestamp: u32, clock: u32, now: Instant) -> bool {
+    /// A media packet of a line arrived. Returns whether its SSRC is another than before.
+    pub(crate) fn on_received(&mut self, line: u8, ssrc: u32, sequence: u16, timestamp: u32, clock: u32, now: Instant) -> bool {
         let since_start = now.saturating_duration_since(self.start);
-        match &mut self.source {
-            Some(source) if source.ssrc == ssrc => {
-                source.on_packet(sequence, timestamp, since_start, clock);
-                false
-            }
-            source => {
-                source.insert(Source::new(ssrc, sequence, clock)).on_packet(sequence, timestamp, since_start, clock);
-                true
-            }
+        if let Some((_, source)) = self.sources.iter_mut().find(|(l, s)| *l == line && s.ssrc == ssrc) {
+            source.on_packet(sequence, timestamp, since_start, clock);
+            return false;
         }
+        let mut source = Source::new(ssrc, sequence, clock);
+        source.on_packet(sequence, timestamp, since_start, clock);
+        match self.sources.iter_mut().find(|(l, _)| *l == line) {
+            Some(known) => known.1 = source,
+            None => self.sources.push((line, source)),
+        }
+        true
     }
 
-    /// A media packet was sent.
-    pub(crate) fn on_sent(&mut self, timestamp: u32, clock: u32, octets: usize, now: Instant) {
-        let (packets, before) = self.sent.map_or((0, 0), |s| (s.packets, s.octets));
+    /// A media packet of a line was sent.
+    pub(crate) fn on_sent(&mut self, line: u8, timestamp: u32, clock: u32, octets: usize, now: Instant) {
+        let known = self.sent.iter_mut().find(|(l, _)| *l == line).map(|(_, sent)| sent);
+        let (packets, before) = known.as_ref().map_or((0, 0), |s| (s.packets, s.octets));
         let octets = before.wrapping_add(u32::try_from(octets).unwrap_or(0));
-        self.sent = Some(Sent { at: now, timestamp, clock, packets: packets.wrapping_add(1), octets });
+        let sent = Sent { at: now, timestamp, clock, packets: packets.wrapping_add(1), octets };
+        match known {
+            Some(known) => *known = sent,
+            None => self.sent.push((line, sent)),
+        }
     }
 
     /// When the next report is due.
@@ -179,30 +186,34 @@ impl RtcpSession {
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
         self.next = now + Duration::from_millis(u64::from(MEAN_MS / 2 + self.random % MEAN_MS));
-        let reports: Vec<ReceptionReport> = self.source.iter_mut().map(|s| s.report(now)).collect();
-        let recent = self.sent.filter(|s| now.saturating_duration_since(s.at) < Duration::from_secs(10));
-        let report: Box<dyn rtcp::Packet> = match recent {
-            Some(sent) => {
+        let mut reports: Vec<ReceptionReport> = self.sources.iter_mut().map(|(_, s)| s.report(now)).collect();
+        let mut packets: Vec<Box<dyn rtcp::Packet>> = Vec::new();
+        for (line, sent) in &self.sent {
+            if now.saturating_duration_since(sent.at) < Duration::from_secs(10) {
                 let since = now.saturating_duration_since(sent.at).as_nanos() * u128::from(sent.clock) / 1_000_000_000;
-                Box::new(SenderReport {
-                    ssrc: self.ssrc,
+                packets.push(Box::new(SenderReport {
+                    ssrc: self.ssrc.wrapping_add(u32::from(*line)),
                     ntp_time: self.ntp(now),
                     rtp_time: sent.timestamp.wrapping_add(since as u32),
                     packet_count: sent.packets,
                     octet_count: sent.octets,
-                    reports,
+                    // They go with the first report, whichever that is.
+                    reports: std::mem::take(&mut reports),
                     ..SenderReport::default()
-                })
+                }));
             }
-            None => Box::new(ReceiverReport { ssrc: self.ssrc, reports, ..ReceiverReport::default() }),
-        };
+        }
+        if packets.is_empty() {
+            packets.push(Box::new(ReceiverReport { ssrc: self.ssrc, reports, ..ReceiverReport::default() }));
+        }
         let name = SourceDescription {
             chunks: vec![SourceDescriptionChunk {
                 source: self.ssrc,
                 items: vec![SourceDescriptionItem { sdes_type: SdesType::SdesCname, text: Bytes::from(self.cname.clone()) }],
             }],
         };
-        Some(vec![report, Box::new(name)])
+        packets.push(Box::new(name));
+        Some(packets)
     }
 
     /// RTCP packets of the far side arrived.
@@ -210,10 +221,11 @@ impl RtcpSession {
         // A compound packet has a report or two; the bound is against nonsense.
         for packet in packets.iter().take(16) {
             if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
-                if let Some(source) = self.source.as_mut().filter(|s| s.ssrc == report.ssrc) {
-                    source.last_report = Some(((report.ntp_time >> 16) as u32, now));
-                }
                 let mapping = RemoteReport { ssrc: report.ssrc, ntp_time: report.ntp_time, rtp_timestamp: report.rtp_time, arrival: now };
+                if let Some((line, source)) = self.sources.iter_mut().find(|(_, s)| s.ssrc == report.ssrc) {
+                    source.last_report = Some(((report.ntp_time >> 16) as u32, now));
+                    stats.note_report(*line, mapping);
+                }
                 stats.update_rtcp(|figures| figures.sender_report = Some(mapping));
                 self.on_reports(&report.reports, clock, now, stats);
             } else if let Some(report) = packet.as_any().downcast_ref::<ReceiverReport>() {
@@ -252,9 +264,9 @@ mod tests {
         // 65530 to 65535, then 0 to 9, of which 2 and 3 are missing.
         for (i, sequence) in (65_530..=65_535).chain(0..10).enumerate().filter(|(_, s)| *s != 2 && *s != 3) {
             let at = start + Duration::from_millis(20 * i as u64);
-            session.on_received(7, sequence as u16, 960 * i as u32, 48_000, at);
+            session.on_received(0, 7, sequence as u16, 960 * i as u32, 48_000, at);
         }
-        let report = session.source.as_mut().unwrap().report(start);
+        let report = session.sources[0].1.report(start);
         assert_eq!(report.total_lost, 2);
         assert_eq!(report.last_sequence_number, (1 << 16) + 9);
         assert_eq!(report.fraction_lost, (2 * 256 / 16) as u8);
@@ -265,10 +277,10 @@ mod tests {
     fn a_new_ssrc_starts_anew() {
         let now = Instant::now();
         let mut session = RtcpSession::new(1, "c".into(), now);
-        assert!(session.on_received(7, 100, 0, 8000, now));
-        assert!(!session.on_received(7, 101, 160, 8000, now));
-        assert!(session.on_received(8, 60_000, 99, 8000, now));
-        let report = session.source.as_mut().unwrap().report(now);
+        assert!(session.on_received(0, 7, 100, 0, 8000, now));
+        assert!(!session.on_received(0, 7, 101, 160, 8000, now));
+        assert!(session.on_received(0, 8, 60_000, 99, 8000, now));
+        let report = session.sources[0].1.report(now);
         assert_eq!((report.ssrc, report.total_lost), (8, 0));
     }
 

@@ -23,6 +23,8 @@ pub struct RtpIn {
     /// The far side's synchronisation source as sent; a change of it is a new stream (start sequence
     /// numbers and timestamps anew).
     pub ssrc: u32,
+    /// Audio line, by its place among those taken (RFC 9143 9.2): 0 for the only one.
+    pub line: u8,
     /// Payload without header, extensions and padding. May be empty.
     pub payload: Bytes,
 }
@@ -38,8 +40,21 @@ pub struct RtpOut {
     pub sequence_number: u16,
     /// Media timestamp in units of the codec's clock rate.
     pub timestamp: u32,
+    /// Audio line: 0 for the only one. A line is sent under the SSRC of the first plus its number.
+    pub line: u8,
+    /// A header extension with the line's MID.
+    pub mid: Option<MidTag>,
     /// Payload.
     pub payload: Bytes,
+}
+
+/// A one-byte header extension (RFC 8285 4.2) that says to which line a packet belongs (RFC 9143 15).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MidTag {
+    /// Id of the extension, 1 to 14.
+    pub id: u8,
+    /// The MID, 1 to 16 octets.
+    pub mid: Bytes,
 }
 
 /// Where the payloads of received packets lie: many to an allocation, which is used again once all
@@ -119,10 +134,15 @@ impl RtpSender {
     /// counted). Packets sent before the connection is up, or while the agreed direction does not
     /// let this side send, are dropped silently by the transport.
     pub fn send(&mut self, payload_type: u8, marker: bool, sequence_number: u16, timestamp: u32, payload: Bytes) -> bool {
+        self.send_packet(RtpOut { payload_type, marker, sequence_number, timestamp, line: 0, mid: None, payload })
+    }
+
+    /// [`RtpSender::send`] for a packet of any audio line: for a server that sends its parties apart.
+    pub fn send_packet(&mut self, packet: RtpOut) -> bool {
         if !self.wake.open() {
             return true;
         }
-        let ok = self.queue.push(RtpOut { payload_type, marker, sequence_number, timestamp, payload }).is_ok();
+        let ok = self.queue.push(packet).is_ok();
         if !ok {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -3,6 +3,7 @@
 //! kept only for sources that have authenticated a packet. Keys come from [`super::keys`].
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use super::demux;
 use aes::cipher::{BlockEncrypt, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
 use hmac::{Hmac, Mac};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -235,6 +236,17 @@ impl RtpHeader {
             length,
         })
     }
+
+    /// The value of a header extension (RFC 8285) of the packet that this is the header of.
+    pub(crate) fn extension<'a>(&self, packet: &'a [u8], id: u8) -> Option<&'a [u8]> {
+        let header = packet.get(..self.length)?;
+        let (first, fixed) = (*header.first()?, 12 + 4 * usize::from(header.first()? & 0x0f));
+        if first & 0x10 == 0 {
+            return None;
+        }
+        let [p0, p1, _, _] = *header.get(fixed..)?.first_chunk::<4>()?;
+        demux::extension(u16::from_be_bytes([p0, p1]), header.get(fixed + 4..)?, id)
+    }
 }
 
 impl From<&rtc::rtp::Header> for RtpHeader {
@@ -341,10 +353,10 @@ impl SrtpReceiver {
     }
 }
 
-/// Protects what is sent under one SSRC.
+/// Protects what is sent under one SSRC, or a few.
 pub struct SrtpSender {
     cipher: Cipher,
-    last: Option<Source>,
+    last: Vec<Source>,
     packet: Vec<u8>,
 }
 
@@ -358,12 +370,32 @@ impl SrtpSender {
     /// None for keys that do not fit.
     #[must_use]
     pub fn new(keys: &SessionKeys) -> Option<SrtpSender> {
-        Some(SrtpSender { cipher: Cipher::new(keys)?, last: None, packet: Vec::new() })
+        Some(SrtpSender { cipher: Cipher::new(keys)?, last: Vec::new(), packet: Vec::new() })
     }
 
-    /// The protected packet; none when it could not be made.
-    pub fn seal(&mut self, ssrc: u32, marker: bool, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Option<&[u8]> {
-        let source = self.last.get_or_insert(Source { ssrc, highest: u64::from(sequence), seen: 0 });
+    /// The protected packet, with a one-byte header extension (id, value) where one is given; none
+    /// when it could not be made.
+    #[allow(clippy::too_many_arguments)]
+    pub fn seal(
+        &mut self,
+        ssrc: u32,
+        marker: bool,
+        payload_type: u8,
+        sequence: u16,
+        timestamp: u32,
+        extension: Option<(u8, &[u8])>,
+        payload: &[u8],
+    ) -> Option<&[u8]> {
+        let at = match self.last.iter().position(|s| s.ssrc == ssrc) {
+            Some(at) => at,
+            // Forgetting a source would let its numbers come twice.
+            None if self.last.len() >= MAX_SOURCES => return None,
+            None => {
+                self.last.push(Source { ssrc, highest: u64::from(sequence), seen: 0 });
+                self.last.len() - 1
+            }
+        };
+        let source = self.last.get_mut(at)?;
         let index = source.index(sequence)?;
         // A nonce must never come twice.
         if !source.is_new(index) {
@@ -372,12 +404,21 @@ impl SrtpSender {
         source.note(index);
         self.packet.clear();
         self.packet.reserve(12 + payload.len() + OVERHEAD);
-        self.packet.extend_from_slice(&[0x80, u8::from(marker) << 7 | payload_type & 0x7f]);
+        let extension = extension.filter(|(id, value)| (1..=14).contains(id) && (1..=16).contains(&value.len()));
+        let first = if extension.is_some() { 0x90 } else { 0x80 };
+        self.packet.extend_from_slice(&[first, u8::from(marker) << 7 | payload_type & 0x7f]);
         self.packet.extend_from_slice(&sequence.to_be_bytes());
         self.packet.extend_from_slice(&timestamp.to_be_bytes());
         self.packet.extend_from_slice(&ssrc.to_be_bytes());
+        if let Some((id, value)) = extension {
+            let words = (1 + value.len()).div_ceil(4);
+            self.packet.extend_from_slice(&[0xbe, 0xde, 0, words as u8, id << 4 | (value.len() - 1) as u8]);
+            self.packet.extend_from_slice(value);
+            self.packet.resize(16 + 4 * words, 0);
+        }
+        let header = self.packet.len();
         self.packet.extend_from_slice(payload);
-        self.cipher.seal(&mut self.packet, 12, ssrc, index)?;
+        self.cipher.seal(&mut self.packet, header, ssrc, index)?;
         Some(&self.packet)
     }
 }
@@ -447,7 +488,7 @@ mod tests {
         for (profile, theirs) in CASES {
             let (mut receiver, mut sender) = (stack(profile, theirs), SrtpSender::new(&ours(profile)).unwrap());
             for sequence in (65_500..=65_535).chain(0..40) {
-                let packet = sender.seal(0x1234_5678, true, 111, sequence, 7000, &[sequence as u8; 33]).unwrap();
+                let packet = sender.seal(0x1234_5678, true, 111, sequence, 7000, None, &[sequence as u8; 33]).unwrap();
                 let opened = receiver.decrypt_rtp(packet).expect("authentic");
                 assert_eq!(opened[..], plain(sequence, 0x80, &[sequence as u8; 33]), "{profile:?}");
             }
@@ -457,8 +498,8 @@ mod tests {
     #[test]
     fn a_sequence_number_is_never_protected_twice() {
         let mut sender = SrtpSender::new(&ours(Profile::Gcm128)).unwrap();
-        assert!(sender.seal(1, false, 0, 5, 0, &[1]).is_some());
-        assert!(sender.seal(1, false, 0, 5, 0, &[2]).is_none());
+        assert!(sender.seal(1, false, 0, 5, 0, None, &[1]).is_some());
+        assert!(sender.seal(1, false, 0, 5, 0, None, &[2]).is_none());
     }
 
     #[test]

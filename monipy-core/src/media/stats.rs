@@ -46,7 +46,7 @@ pub struct TransportCounters {
     pub octets_sent: u64,
     /// Datagrams that the guard dropped before the stack saw them.
     pub guard_dropped: u64,
-    /// Authenticated packets with a payload type that was not negotiated.
+    /// Authenticated packets with a payload type, or for an audio line, that was not negotiated.
     pub wrong_payload_type: u64,
 }
 
@@ -61,6 +61,8 @@ pub struct TransportStats {
     pub(crate) wrong_payload_type: AtomicU64,
     // Written once per RTCP report (seconds apart), read by statistics only: no packet waits for it.
     rtcp: Mutex<RtcpFigures>,
+    /// The last sender report of each audio line.
+    reports: Mutex<Vec<(u8, SenderReport)>>,
 }
 
 impl TransportStats {
@@ -82,6 +84,20 @@ impl TransportStats {
     #[must_use]
     pub fn rtcp(&self) -> RtcpFigures {
         *self.rtcp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last sender report of each audio line (0 is the first), for playing them out together.
+    #[must_use]
+    pub fn sender_reports(&self) -> Vec<(u8, SenderReport)> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note_report(&self, line: u8, report: SenderReport) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        match reports.iter_mut().find(|(l, _)| *l == line) {
+            Some(known) => known.1 = report,
+            None => reports.push((line, report)),
+        }
     }
 
     #[allow(dead_code)] // used by the stack's interceptor

@@ -3,6 +3,7 @@
 //! track, no second task), whatever its SSRC, and RTP to send comes from the worker's queue, where
 //! they do not take our own way past the stack.
 
+use super::demux::Demux;
 use super::front::Front;
 use super::rtp::{RtpIn, RtpOut, WakeSender};
 use super::sdp::codecs::clock_rate;
@@ -35,6 +36,9 @@ pub(crate) struct Wire {
     receiving: AtomicBool,
     /// kHz of the clock of each payload type that may arrive; 0 for the others.
     clocks: [AtomicU8; 128],
+    /// Whether `demux` is to be asked: there are several audio lines.
+    apart: AtomicBool,
+    demux: Mutex<Option<Demux>>,
     front: Mutex<Option<Arc<Front>>>,
 }
 
@@ -59,6 +63,8 @@ impl Wire {
             sending: AtomicBool::new(false),
             receiving: AtomicBool::new(false),
             clocks: [const { AtomicU8::new(0) }; 128],
+            apart: AtomicBool::new(false),
+            demux: Mutex::new(None),
             front: Mutex::new(None),
         }
     }
@@ -81,12 +87,19 @@ impl Wire {
     /// What may be sent and received from now on.
     pub(crate) fn agree(&self, negotiated: &Negotiated) {
         for (payload_type, clock) in self.clocks.iter().enumerate() {
-            let accepted = negotiated
-                .receive
-                .iter()
+            let accepted = (negotiated.receive.iter().chain(negotiated.parties.iter().flat_map(|p| &p.formats)))
                 .find(|f| usize::from(f.payload_type) == payload_type || f.telephone_event.is_some_and(|e| usize::from(e) == payload_type));
             clock.store(accepted.map_or(0, |f| (clock_rate(f.codec) / 1000) as u8), Ordering::Relaxed);
         }
+        let mut demux = self.demux.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = &negotiated.parties;
+        if lines.is_empty() {
+            *demux = None;
+        } else if !demux.as_ref().is_some_and(|d| d.is_for(lines)) {
+            *demux = Some(Demux::new(lines));
+        }
+        drop(demux);
+        self.apart.store(!lines.is_empty(), Ordering::Release);
         self.sending.store(negotiated.direction.sends(), Ordering::Release);
         self.receiving.store(negotiated.direction.receives(), Ordering::Release);
     }
@@ -101,6 +114,23 @@ impl Wire {
     /// Ticks a second of a payload type; 0 for one that was not agreed on.
     pub(crate) fn clock(&self, payload_type: u8) -> u32 {
         self.clocks.get(usize::from(payload_type)).map_or(0, |c| u32::from(c.load(Ordering::Relaxed)) * 1000)
+    }
+
+    /// The audio line of an authenticated packet; `mid` reads the header extension with this id.
+    /// None for a line that there is not.
+    pub(crate) fn line_of<M: AsRef<[u8]>>(&self, header: &RtpHeader, mid: impl FnOnce(u8) -> Option<M>) -> Option<u8> {
+        if !self.apart.load(Ordering::Acquire) {
+            return Some(0);
+        }
+        let mut demux = self.demux.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(demux) = demux.as_mut() else { return Some(0) };
+        let mid = demux.mid_extension().and_then(mid);
+        demux.line_of(header.ssrc, header.payload_type, mid.as_ref().map(AsRef::as_ref))
+    }
+
+    /// The synchronisation source that a line is sent under.
+    pub(crate) fn ssrc_of(&self, line: u8) -> u32 {
+        self.ssrc.wrapping_add(u32::from(line))
     }
 
     /// Whether the agreed direction lets the far side be heard.
@@ -155,8 +185,9 @@ impl Tap {
     }
 
     fn on_rtp(&mut self, packet: rtc::rtp::Packet, now: Instant) {
-        let (header, payload) = (RtpHeader::from(&packet.header), packet.payload);
-        if self.front.flow.received(&header, now, payload.len(), || payload.clone()) {
+        let (header, payload) = (RtpHeader::from(&packet.header), &packet.payload);
+        let mid = |id: u8| packet.header.get_extension(id);
+        if self.front.flow.received(&header, now, payload.len(), mid, || payload.clone()) {
             self.front.guard().authenticated(header.ssrc);
         }
     }
@@ -170,7 +201,7 @@ impl Tap {
                 payload_type: next.payload_type,
                 sequence_number: next.sequence_number,
                 timestamp: next.timestamp,
-                ssrc: self.front.flow.ssrc(),
+                ssrc: self.front.flow.ssrc_of(next.line),
                 ..rtc::rtp::Header::default()
             },
             payload: next.payload,

@@ -35,6 +35,9 @@ pub struct MediaConfig {
     pub receive_queue: usize,
     /// Packets that may wait to be sent; more are dropped and counted.
     pub send_queue: usize,
+    /// Whether this side may send on further audio lines, too: a server that sends its parties apart.
+    /// A supervisor receives on them and sends on the first alone.
+    pub sends_on_further_lines: bool,
 }
 
 impl Default for MediaConfig {
@@ -49,6 +52,7 @@ impl Default for MediaConfig {
             codec_order: CodecOrder::Local,
             receive_queue: 128,
             send_queue: 32,
+            sends_on_further_lines: false,
         }
     }
 }
@@ -158,6 +162,28 @@ pub struct Negotiated {
     pub remote_direction: MediaDirection,
     /// Packet length the far side wishes to receive, ms (10 to 60); 20 when it says nothing.
     pub ptime_ms: u32,
+    /// The audio lines in their order where there is more than one, each with a party of its own;
+    /// empty for the one line that most calls have. The figures above are the first line's.
+    pub parties: Vec<PartyLine>,
+}
+
+/// One of several audio lines (`m=audio`) of a call: a party that is heard apart from the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PartyLine {
+    /// Who it is, for people: `i=` without its `party-id=`, else `a=label`.
+    pub name: Option<String>,
+    /// Who it is, for machines: `party-id=` in `i=`, else `a=x-party-id`, else `a=party-id`.
+    pub id: Option<String>,
+    /// `a=mid`.
+    pub mid: Option<String>,
+    /// Id of the header extension that carries the MID (RFC 9143 15), where there is one.
+    pub mid_extension: Option<u8>,
+    /// Sources that the description names (`a=ssrc`, RFC 5576).
+    pub ssrcs: Vec<u32>,
+    /// What may arrive on it.
+    pub formats: Vec<AudioFormat>,
+    /// Whether anything is to arrive on it.
+    pub receives: bool,
 }
 
 /// Which connection a new offer of ours is for.

@@ -9,12 +9,12 @@ use super::connection::{Connection, End};
 use super::ice_servers::{self, Resolved};
 use super::rtp::{RtpReceiver, RtpSender};
 use super::sdp::codecs::{answer_formats, offer_formats};
-use super::sdp::remote::{Fingerprint, RemoteDescription, Setup, parse_remote};
-use super::sdp::write::{self, LocalEnd, Origin};
+use super::sdp::remote::{Fingerprint, RemoteDescription, Section, Setup, parse_remote};
+use super::sdp::write::{self, FurtherLine, LocalEnd, Origin};
 use super::stats::TransportStats;
 use super::tap::Wire;
 use super::transport::{
-    AudioFormat, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
+    AudioFormat, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind, PartyLine,
 };
 use super::watcher::{Shared, watch_connection};
 use async_trait::async_trait;
@@ -70,6 +70,8 @@ struct Session {
     version: u64,
     live: Option<Live>,
     standing: Option<Standing>,
+    /// What the far side offered last when it had several audio lines: an offer of ours has them, too.
+    lines: Option<RemoteDescription>,
 }
 
 impl fmt::Debug for WebRtcTransport {
@@ -211,8 +213,22 @@ impl MediaTransport for WebRtcTransport {
         let agreed = remote.direction.reversed().intersect(direction);
         session.version += 1;
         let Some(live) = &session.live else { return Err(OfferError::internal("no connection")) };
-        let answer = write::answer(&self.shared.origin, session.version, &live.local, &remote, &formats, agreed, live.setup);
-        self.agree(Negotiated { send, receive: formats, direction: agreed, remote_direction: remote.direction, ptime_ms: remote.ptime_ms });
+        let parties = self.parties(&remote, &formats, |s| self.further_direction(s).intersect(direction));
+        let further: Vec<FurtherLine<'_>> = remote
+            .further
+            .iter()
+            .zip(parties.iter().skip(1))
+            .filter_map(|(&index, party)| {
+                let direction = self.further_direction(remote.sections.get(index)?).intersect(direction);
+                Some(FurtherLine { index, formats: &party.formats, direction })
+            })
+            .collect();
+        let origin = &self.shared.origin;
+        let answer = write::answer(origin, session.version, &live.local, &remote, &formats, agreed, live.setup, &further);
+        drop(further);
+        let (remote_direction, ptime_ms) = (remote.direction, remote.ptime_ms);
+        session.lines = (!parties.is_empty()).then_some(remote);
+        self.agree(Negotiated { send, receive: formats, direction: agreed, remote_direction, ptime_ms, parties });
         Ok(answer.into_bytes())
     }
 
@@ -249,7 +265,18 @@ impl MediaTransport for WebRtcTransport {
         self.check_open()?;
         session.version += 1;
         let Some(live) = fresh.as_ref().or(session.live.as_ref()) else { return Err(OfferError::internal("no connection")) };
-        let offer = write::offer(&self.shared.origin, session.version, &live.local, &formats, direction);
+        let origin = &self.shared.origin;
+        let offer = match &session.lines {
+            Some(lines) => {
+                let parties = self.negotiated().map(|n| n.parties).unwrap_or_default();
+                let may = MediaDirection::of(self.shared.config.sends_on_further_lines, true);
+                let further: Vec<FurtherLine<'_>> = (lines.further.iter().zip(parties.iter().skip(1)))
+                    .map(|(&index, party)| FurtherLine { index, formats: &party.formats, direction: may.intersect(direction) })
+                    .collect();
+                write::offer_of_lines(origin, session.version, &live.local, lines, &formats, direction, &further)
+            }
+            None => write::offer(origin, session.version, &live.local, &formats, direction),
+        };
         session.standing = Some(Standing { formats, direction, fresh });
         Ok(offer.into_bytes())
     }
@@ -320,6 +347,36 @@ impl MediaTransport for WebRtcTransport {
 }
 
 impl WebRtcTransport {
+    /// What this side may do on a further line of the far side's.
+    fn further_direction(&self, section: &Section) -> MediaDirection {
+        section.direction.reversed().intersect(MediaDirection::of(self.shared.config.sends_on_further_lines, true))
+    }
+
+    /// The lines of a description that has several; `formats` are the first one's.
+    fn parties(
+        &self,
+        remote: &RemoteDescription,
+        formats: &[AudioFormat],
+        direction: impl Fn(&Section) -> MediaDirection,
+    ) -> Vec<PartyLine> {
+        if remote.further.is_empty() {
+            return Vec::new();
+        }
+        let line = |(index, section): (usize, &Section)| PartyLine {
+            name: section.title.clone(),
+            id: section.party_id.clone(),
+            mid: section.mid.clone(),
+            mid_extension: section.mid_extension,
+            ssrcs: section.ssrcs.clone(),
+            formats: match index {
+                0 => formats.to_vec(),
+                _ => answer_formats(&section.formats, &self.shared.config.codecs, self.shared.config.codec_order),
+            },
+            receives: index == 0 || direction(section).receives(),
+        };
+        remote.audio_sections().enumerate().map(line).collect()
+    }
+
     fn judge_answer(
         &self,
         answer: &[u8],
@@ -344,6 +401,7 @@ impl WebRtcTransport {
                 direction: remote.direction.reversed().intersect(standing.direction),
                 remote_direction: remote.direction,
                 ptime_ms: remote.ptime_ms,
+                parties: self.parties(&remote, &standing.formats, |s| s.direction.reversed().intersect(standing.direction)),
             },
         ))
     }

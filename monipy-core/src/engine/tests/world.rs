@@ -338,5 +338,5 @@ impl World {
 
 pub(super) fn negotiated(direction: MediaDirection) -> Negotiated {
     let opus = AudioFormat { codec: crate::config::Codec::Opus, payload_type: 111, telephone_event: Some(126) };
-    Negotiated { send: opus, receive: vec![opus], direction, remote_direction: direction.reversed(), ptime_ms: 20 }
+    Negotiated { send: opus, receive: vec![opus], direction, remote_direction: direction.reversed(), ptime_ms: 20, parties: Vec::new() }
 }

@@ -5,6 +5,7 @@ use super::candidate::{Candidate, MAX_CANDIDATES};
 use super::codecs;
 use super::session::{self, MediaSection, Session};
 use crate::config::Codec;
+use crate::media::demux::{MAX_LINES, MID_EXTENSION};
 use crate::media::transport::{MediaDirection, OfferError};
 
 /// `a=setup` (RFC 8842 5.2).
@@ -67,8 +68,14 @@ pub struct Section {
     pub bundled: bool,
     /// `i=`, else `a=label`: who is heard on this section, where a server says so.
     pub title: Option<String>,
-    /// `a=x-party-id` or `a=party-id`: the same, for machines.
+    /// `party-id=` in `i=`, else `a=x-party-id` or `a=party-id`: the same, for machines.
     pub party_id: Option<String>,
+    /// Sources that it names (`a=ssrc`, RFC 5576).
+    pub ssrcs: Vec<u32>,
+    /// Id of the header extension that carries the MID (RFC 9143 15).
+    pub mid_extension: Option<u8>,
+    /// Direction, seen from the far side.
+    pub direction: MediaDirection,
     /// What it lists, for audio.
     pub formats: Vec<RemoteFormat>,
     /// Whether this is an audio section we could take.
@@ -82,6 +89,8 @@ pub struct RemoteDescription {
     pub sections: Vec<Section>,
     /// Index of the section that carries our audio.
     pub audio: usize,
+    /// Indices of further audio sections on the same transport (RFC 9143): a party each.
+    pub further: Vec<usize>,
     /// Direction of that section, seen from the far side.
     pub direction: MediaDirection,
     /// DTLS role it asks for.
@@ -106,6 +115,11 @@ impl RemoteDescription {
     pub fn audio_section(&self) -> Option<&Section> {
         self.sections.get(self.audio)
     }
+
+    /// The audio sections that are taken, in their order.
+    pub fn audio_sections(&self) -> impl Iterator<Item = &Section> {
+        std::iter::once(&self.audio).chain(&self.further).filter_map(|at| self.sections.get(*at))
+    }
 }
 
 /// Whether a description came as an offer or as an answer.
@@ -123,7 +137,7 @@ pub fn parse_remote(bytes: &[u8], answer: bool) -> Result<RemoteDescription, Off
     let session = session::parse(bytes)?;
     let role = if answer { Role::Answer } else { Role::Offer };
     let bundle = bundle_groups(&session);
-    let sections: Vec<Section> = session.sections.iter().map(|s| section(s, &bundle)).collect();
+    let sections: Vec<Section> = session.sections.iter().map(|s| section(&session, s, &bundle)).collect();
 
     // The first audio section we could take; the reason why the first audio section cannot be taken
     // is the most helpful one.
@@ -134,7 +148,8 @@ pub fn parse_remote(bytes: &[u8], answer: bool) -> Result<RemoteDescription, Off
         }
         match judge(&session, media, parsed, role) {
             Ok(judged) => {
-                return Ok(RemoteDescription { audio: index, direction: direction(&session, media), sections, ..judged });
+                let further = further_sections(&session, &sections, index);
+                return Ok(RemoteDescription { audio: index, further, direction: parsed.direction, sections, ..judged });
             }
             Err(why) => reason = reason.or(Some(why)),
         }
@@ -187,6 +202,7 @@ fn judge(session: &Session, media: &MediaSection, parsed: &Section, role: Role) 
     Ok(RemoteDescription {
         sections: Vec::new(),
         audio: 0,
+        further: Vec::new(),
         direction: MediaDirection::SendRecv,
         setup,
         ice_ufrag: ufrag.to_owned(),
@@ -198,7 +214,33 @@ fn judge(session: &Session, media: &MediaSection, parsed: &Section, role: Role) 
     })
 }
 
-fn section(media: &MediaSection, bundle: &[String]) -> Section {
+/// The usable audio sections behind `first` that share its transport. One with a transport of its own
+/// is refused: the answer has port 0 for it.
+fn further_sections(session: &Session, sections: &[Section], first: usize) -> Vec<usize> {
+    let groups: Vec<Vec<&str>> = session
+        .attributes
+        .all("group")
+        .filter_map(|value| value.strip_prefix("BUNDLE"))
+        .map(|mids| mids.split_ascii_whitespace().take(session::MAX_SECTIONS).collect())
+        .collect();
+    let mid = |at: usize| sections.get(at).and_then(|s| s.mid.as_deref());
+    let Some(of_first) = mid(first) else { return Vec::new() };
+    let together = |at: &usize| mid(*at).is_some_and(|m| m != of_first && groups.iter().any(|g| g.contains(&m) && g.contains(&of_first)));
+    (first + 1..sections.len())
+        .filter(|at| sections.get(*at).is_some_and(|s| s.usable))
+        .filter(together)
+        .take(MAX_LINES - 1)
+        .collect()
+}
+
+/// `i=` of a party: its words, and what `party-id=` among them says.
+fn party_words(title: &str) -> (Option<String>, Option<String>) {
+    let id = title.split_ascii_whitespace().find_map(|word| word.strip_prefix("party-id="));
+    let name: Vec<&str> = title.split_ascii_whitespace().filter(|word| !word.starts_with("party-id=")).collect();
+    ((!name.is_empty()).then(|| name.join(" ")), id.map(str::to_owned))
+}
+
+fn section(session: &Session, media: &MediaSection, bundle: &[String]) -> Section {
     let mid = media.attributes.first("mid").filter(|m| token(m, 64)).map(str::to_owned);
     let bundled = mid.as_ref().is_some_and(|m| bundle.contains(m));
     let formats = if media.media == "audio" { codecs::parse_formats(media) } else { Vec::new() };
@@ -207,14 +249,28 @@ fn section(media: &MediaSection, bundle: &[String]) -> Section {
         && secure_profile(&media.protocol)
         && formats.iter().any(|f| f.codec.is_some());
     let text = |s: &str| s.chars().filter(|c| !c.is_control()).take(256).collect::<String>();
+    let mut ssrcs: Vec<u32> = Vec::new();
+    for ssrc in media.attributes.all("ssrc").filter_map(|v| v.split_ascii_whitespace().next()?.parse().ok()) {
+        if !ssrcs.contains(&ssrc) && ssrcs.len() < 16 {
+            ssrcs.push(ssrc);
+        }
+    }
+    let mid_extension = media.attributes.all("extmap").chain(session.attributes.all("extmap")).find_map(|value| {
+        let (id, uri) = value.split_once(' ')?;
+        (uri.split_ascii_whitespace().next() == Some(MID_EXTENSION)).then(|| id.split('/').next()?.parse().ok())?
+    });
+    let (words, id_in_words) = media.title.as_deref().map_or((None, None), |title| party_words(&text(title)));
     Section {
         media: echo(&media.media, "audio"),
         protocol: echo(&media.protocol, "RTP/AVP"),
         first_format: echo(media.formats.first().map_or("0", String::as_str), "0"),
         mid,
         bundled,
-        title: media.title.as_deref().or_else(|| media.attributes.first("label")).map(text),
-        party_id: media.attributes.first("x-party-id").or_else(|| media.attributes.first("party-id")).map(text),
+        title: words.or_else(|| media.attributes.first("label").map(text)),
+        party_id: id_in_words.or_else(|| media.attributes.first("x-party-id").or_else(|| media.attributes.first("party-id")).map(text)),
+        ssrcs,
+        mid_extension: mid_extension.filter(|id| *id > 0),
+        direction: direction(session, media),
         formats,
         usable,
     }

@@ -4,6 +4,7 @@ use super::candidate::Candidate;
 use super::codecs::clock_rate;
 use super::remote::{RemoteDescription, Section, Setup};
 use crate::config::Codec;
+use crate::media::demux::MID_EXTENSION;
 use crate::media::transport::{AudioFormat, MediaDirection};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,7 +34,7 @@ pub(crate) struct Origin {
     pub(crate) cname: String,
 }
 
-/// The one audio section of a description of ours.
+/// An audio section of a description of ours.
 #[derive(Debug, Clone)]
 pub(crate) struct AudioLine<'a> {
     pub(crate) protocol: &'a str,
@@ -41,6 +42,15 @@ pub(crate) struct AudioLine<'a> {
     pub(crate) formats: &'a [AudioFormat],
     pub(crate) direction: MediaDirection,
     pub(crate) setup: Setup,
+}
+
+/// A further audio section that is taken.
+#[derive(Debug, Clone)]
+pub(crate) struct FurtherLine<'a> {
+    /// Its place among the sections.
+    pub(crate) index: usize,
+    pub(crate) formats: &'a [AudioFormat],
+    pub(crate) direction: MediaDirection,
 }
 
 /// An offer: one audio section, bundled, DTLS role open (RFC 8842 5.3).
@@ -51,8 +61,24 @@ pub(crate) fn offer(origin: &Origin, version: u64, end: &LocalEnd, formats: &[Au
     sdp
 }
 
-/// An answer: the far side's sections in their order, one of them accepted. BUNDLE and mid appear
-/// only where they were offered.
+/// An offer within a call whose far side has shown several audio sections: the same sections in their
+/// order (RFC 3264 8).
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn offer_of_lines(
+    origin: &Origin,
+    version: u64,
+    end: &LocalEnd,
+    remote: &RemoteDescription,
+    formats: &[AudioFormat],
+    direction: MediaDirection,
+    further: &[FurtherLine<'_>],
+) -> String {
+    answer(origin, version, end, remote, formats, direction, Setup::ActPass, further)
+}
+
+/// An answer: the far side's sections in their order, one or more of them accepted. BUNDLE and mid
+/// appear only where they were offered.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn answer(
     origin: &Origin,
     version: u64,
@@ -61,14 +87,26 @@ pub(crate) fn answer(
     formats: &[AudioFormat],
     direction: MediaDirection,
     setup: Setup,
+    further: &[FurtherLine<'_>],
 ) -> String {
-    let accepted = remote.audio_section();
-    let bundle = accepted.filter(|s| s.bundled).and_then(|s| s.mid.as_deref());
-    let mut sdp = head(origin, version, end, bundle);
+    let bundle: Vec<&str> = remote.audio_sections().filter(|s| s.bundled).filter_map(|s| s.mid.as_deref()).collect();
+    let mut sdp = head(origin, version, end, (!bundle.is_empty()).then(|| bundle.join(" ")).as_deref());
+    let mid_extension = if further.is_empty() { None } else { remote.audio_section().and_then(|s| s.mid_extension) };
     for (index, section) in remote.sections.iter().enumerate() {
         if index == remote.audio {
             let line = AudioLine { protocol: &section.protocol, mid: section.mid.as_deref(), formats, direction, setup };
             audio(&mut sdp, origin, end, &line);
+            mid_may_come(&mut sdp, mid_extension);
+        } else if let Some(taken) = further.iter().find(|f| f.index == index) {
+            let line = AudioLine {
+                protocol: &section.protocol,
+                mid: section.mid.as_deref(),
+                formats: taken.formats,
+                direction: taken.direction,
+                setup,
+            };
+            head_of_line(&mut sdp, end, &line);
+            mid_may_come(&mut sdp, mid_extension);
         } else {
             rejected(&mut sdp, section);
         }
@@ -135,7 +173,24 @@ fn head(origin: &Origin, version: u64, end: &LocalEnd, bundle: Option<&str>) -> 
     sdp
 }
 
+/// We read the MID in packets, and send none (RFC 8285 7).
+fn mid_may_come(sdp: &mut String, id: Option<u8>) {
+    if let Some(id) = id {
+        put(sdp, format_args!("a=extmap:{id}/recvonly {MID_EXTENSION}\r\n"));
+    }
+}
+
 fn audio(sdp: &mut String, origin: &Origin, end: &LocalEnd, line: &AudioLine<'_>) {
+    head_of_line(sdp, end, line);
+    put(sdp, format_args!("a=msid:{0} {0}\r\na=ssrc:{1} cname:{0}\r\n", origin.cname, origin.ssrc));
+    for candidate in &end.candidates {
+        put(sdp, format_args!("a=candidate:{}\r\n", candidate.to_value()));
+    }
+    sdp.push_str("a=end-of-candidates\r\n");
+}
+
+/// All but our source and the candidates, which in a bundle belong to its first section.
+fn head_of_line(sdp: &mut String, end: &LocalEnd, line: &AudioLine<'_>) {
     let address = default_address(end);
     put(sdp, format_args!("m=audio {} {}", address.port(), line.protocol));
     for format in line.formats {
@@ -170,11 +225,6 @@ fn audio(sdp: &mut String, origin: &Origin, end: &LocalEnd, line: &AudioLine<'_>
         put(sdp, format_args!("a=rtpmap:{pt} telephone-event/{rate}\r\na=fmtp:{pt} 0-16\r\n"));
     }
     put(sdp, format_args!("a=ptime:20\r\na=maxptime:60\r\n"));
-    put(sdp, format_args!("a=msid:{0} {0}\r\na=ssrc:{1} cname:{0}\r\n", origin.cname, origin.ssrc));
-    for candidate in &end.candidates {
-        put(sdp, format_args!("a=candidate:{}\r\n", candidate.to_value()));
-    }
-    sdp.push_str("a=end-of-candidates\r\n");
 }
 
 fn rejected(sdp: &mut String, section: &Section) {
