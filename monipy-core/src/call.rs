@@ -50,6 +50,18 @@ pub struct CallInfo {
     pub muted: bool,
     /// What the INVITE said (for an outgoing call: `from` is the target).
     pub incoming: IncomingCall,
+    /// The parties that are heard apart, in the order of their audio lines, where the server sends
+    /// them so: their place is their number in [`Supervisor::party_audio`]. Empty in other calls.
+    pub parties: Vec<Party>,
+}
+
+/// Who is heard on one of several audio lines of a call, as the server's description names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Party {
+    /// For people: the words of `i=`, else `a=label`.
+    pub name: Option<String>,
+    /// For machines: `party-id=` in `i=`, or the attribute of that name.
+    pub id: Option<String>,
 }
 
 /// One call of a supervisor; a light handle that can be cloned and kept.
@@ -108,6 +120,13 @@ impl Call {
     /// 1002 when the call is over, 1003 for a rate or frame length that is not offered.
     pub fn audio(&self, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
         self.supervisor.audio(self.id, sample_rate, frame_ms)
+    }
+    /// What one party says, where the server sends them apart. See [`Supervisor::party_audio`].
+    ///
+    /// # Errors
+    /// 1002 when the call is over, 1003 for a party, a rate or a frame length that is not offered.
+    pub fn party_audio(&self, party: u32, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        self.supervisor.party_audio(self.id, party, sample_rate, frame_ms)
     }
     /// A way to speak into the call. See [`Supervisor::audio_writer`].
     ///

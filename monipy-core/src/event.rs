@@ -1,6 +1,6 @@
 //! Events: what the engine tells its user, in the order the contract guarantees.
 
-use crate::call::CallId;
+use crate::call::{CallId, Party};
 use crate::quality::Warning;
 pub use crate::vocabulary::EventKind;
 use serde_json::{Map, Value, json};
@@ -119,6 +119,8 @@ pub enum Detail {
     Direction(Direction),
     /// inComingCall.
     Incoming(Box<IncomingCall>),
+    /// callStream, where the server sends the parties apart.
+    Parties(Vec<Party>),
     /// hold, unhold.
     Whom(Whom),
     /// dtmf.
@@ -225,6 +227,13 @@ impl Event {
                 m.insert("from_uri".into(), json!(i.from_uri));
                 let headers: Map<String, Value> = i.headers.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
                 m.insert("headers".into(), Value::Object(headers));
+            }
+            Detail::Parties(parties) => {
+                let object = |p: &Party| {
+                    let fields = [("name", &p.name), ("id", &p.id)];
+                    Value::Object(fields.into_iter().filter_map(|(k, v)| Some((k.to_owned(), json!(v.as_ref()?)))).collect())
+                };
+                m.insert("parties".into(), Value::Array(parties.iter().map(object).collect()));
             }
             Detail::Whom(w) => {
                 m.insert("whom".into(), json!(w.as_str()));

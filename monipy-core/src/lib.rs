@@ -23,7 +23,7 @@ pub mod vocabulary;
 mod engine;
 pub mod runtime;
 
-pub use call::{Call, CallId, CallInfo, CallState};
+pub use call::{Call, CallId, CallInfo, CallState, Party};
 pub use config::{AudioMode, Codec, ComfortTones, Config, IceServer};
 pub use error::{Error, Reply, Result};
 pub use event::{Detail, Direction, Event, EventKind, IncomingCall, Stats, Whom};

@@ -221,6 +221,17 @@ impl Supervisor {
         self.sound(call)?.control.add_tap(sample_rate, frame_ms)
     }
 
+    /// As [`Supervisor::audio`], of one party alone: where a server sends the parties apart, on an audio
+    /// line each, [`CallInfo::parties`] says who has which number, from 0. The lines are played out
+    /// together, as their RTCP sender reports say. In a call with one line party 0 is all that is
+    /// heard, and the others are silent; so are numbers that no party has.
+    ///
+    /// # Errors
+    /// 1002 when there is no such call, 1003 for a party (0 to 7), a rate or a length that is not offered.
+    pub fn party_audio(&self, call: CallId, party: u32, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        self.sound(call)?.control.add_party_tap(party, sample_rate, frame_ms)
+    }
+
     /// A way to speak into a call: mono PCM at `sample_rate`, queued for up to a second. Several
     /// writers of one call are mixed.
     ///
@@ -235,9 +246,10 @@ impl Supervisor {
     /// second at most, and never the call. The name decides what is written:
     ///
     /// - `.opus`, `.ogg` or `.oga`: Ogg Opus, mono, what is heard, straight from the packets
-    ///   (other codecs are put into Opus); `sample_rate` means nothing then;
+    ///   (other codecs, and parties that come apart, are put into Opus); `sample_rate` means nothing then;
     /// - any other: WAV of 16-bit samples at `sample_rate`, what is heard on the left, what is sent
-    ///   on the right.
+    ///   on the right; where the server sends the parties apart, a channel for each in the order of
+    ///   [`CallInfo::parties`], and then what is sent.
     ///
     /// # Errors
     /// 1002 when there is no such call, 1003 for a rate that is not offered or a file that cannot

@@ -138,6 +138,7 @@ events! {
     /// Media is established: ICE and DTLS are done and a remote track exists. PCM flows from here on.
     CallStream = 8, "callStream", "call_stream", call: true, terminal: false, [
         field("stream", FieldType::Stream, true, "PCM out and PCM in; where the vendor's page expects it, it is also `status`"),
+        field("parties", FieldType::List, false, "where the server sends the parties apart, who they are in the order of their numbers: objects with name and id"),
     ];
     /// One side put the call on hold.
     Hold = 9, "hold", "hold", call: true, terminal: false, [field("whom", FieldType::Text, true, "\"myself\" or \"other\"")];

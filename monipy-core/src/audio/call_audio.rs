@@ -5,6 +5,7 @@ use super::control::{AudioEvent, CallAudioControl, CaptureSource, Command, Contr
 use super::io::{AudioFrame, AudioIo, FrameRef, HeardPacket, StreamSender};
 use super::level::{LevelMeter, SILENCE_DBFS};
 use super::mos::{self, Interval};
+use super::parties::{ClockReport, Parties};
 use super::receive::{PacketKind, ReceiveStats, Receiver, Tuning};
 use super::resample::Resampler;
 use super::rtp::{OutboundRtp, RtpPacket};
@@ -115,6 +116,8 @@ pub struct CallAudio {
     /// Of the telephone-event that came in last, Hz.
     event_clock: u32,
     sender: SendPath,
+    /// Lines behind the first, where the server sends the parties apart.
+    parties: Parties,
     taps: Vec<(StreamSender, Framer)>,
     sides: Vec<Sides>,
     packets: Vec<StreamSender<HeardPacket>>,
@@ -169,6 +172,7 @@ impl CallAudio {
             key_receiver: EventReceiver::default(),
             event_clock: 8000,
             sender,
+            parties: Parties::default(),
             taps: Vec::new(),
             sides: Vec::new(),
             packets: Vec::new(),
@@ -201,10 +205,16 @@ impl CallAudio {
     /// Takes a packet that came in. Cheap: it is only put in its place. Payload types that were
     /// not negotiated are dropped.
     pub fn push_rtp(&mut self, packet: RtpPacket) {
+        self.push_line(0, packet);
+    }
+
+    /// [`CallAudio::push_rtp`] for a packet of any audio line; 0 is the first.
+    pub fn push_line(&mut self, line: u8, packet: RtpPacket) {
         let event = self.config.codecs.receive_events.iter().find(|(payload_type, _)| *payload_type == packet.payload_type);
+        let mut event_clock = 8000;
         let kind = match event {
             Some(&(_, clock)) => {
-                self.event_clock = clock;
+                event_clock = clock;
                 PacketKind::TelephoneEvent
             }
             None => match self.config.codecs.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
@@ -218,20 +228,47 @@ impl CallAudio {
         if std::mem::take(&mut self.told_no_packets) {
             self.events.push_back(AudioEvent::PacketsAgain);
         }
+        if line > 0 {
+            return self.push_further(line, packet, kind, event_clock);
+        }
         match kind {
             PacketKind::TelephoneEvent => {
-                let clock = self.event_clock;
+                let clock = event_clock;
+                self.event_clock = clock;
                 let key = self.key_receiver.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, clock);
                 self.tell_key(key);
             }
             PacketKind::Audio(codec) => {
                 self.heard_codec = codec;
-                if self.receiving {
+                if self.receiving && !self.parties.apart() {
                     self.hand_on(codec, &packet);
                 }
             }
         }
         self.receiver.push(packet, kind);
+    }
+
+    /// A packet of a line behind the first; of one that there is not, it is dropped.
+    fn push_further(&mut self, line: u8, packet: RtpPacket, kind: PacketKind, event_clock: u32) {
+        let Some(line) = self.parties.lines.get_mut(usize::from(line) - 1) else { return };
+        let mut key = None;
+        if kind == PacketKind::TelephoneEvent {
+            line.event_clock = event_clock;
+            key = line.keys.push(packet.marker, packet.timestamp, &packet.payload, packet.arrival, event_clock);
+        }
+        line.receiver.push(packet, kind);
+        self.tell_key(key);
+    }
+
+    /// Whether the far side's parties come on lines of their own.
+    #[must_use]
+    pub fn has_parties(&self) -> bool {
+        self.parties.apart()
+    }
+
+    /// Plays the lines out together: what their RTCP sender reports say of their clocks.
+    pub fn align(&mut self, reports: &[ClockReport]) {
+        self.parties.align(&mut self.receiver, reports);
     }
 
     /// Gives a packet to the recordings that take packets.
@@ -265,7 +302,7 @@ impl CallAudio {
     /// up; after half a second or more (a suspended machine) the time is skipped.
     pub fn tick(&mut self, now: Instant, out: &mut Vec<OutboundRtp>) {
         for command in self.control.take_commands() {
-            self.obey(command);
+            self.obey(command, now);
         }
         let mut at = *self.next_tick.get_or_insert(now);
         let late = now.saturating_duration_since(at);
@@ -289,19 +326,30 @@ impl CallAudio {
         for sides in &mut self.sides {
             sides.skip(ms);
         }
+        self.parties.skip(ms);
         if let Some(callbacks) = &mut self.callbacks {
             callbacks.heard.skip(ms);
         }
         self.sender.skip(ms);
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command, now: Instant) {
         // A speaker may be opened late; everything else ends by being dropped.
         if self.over && !matches!(command, Command::Device { .. }) {
             return;
         }
         match command {
             Command::Tap { sender, sample_rate, frame_ms } => self.taps.push((sender, Framer::new(sample_rate, frame_ms))),
+            Command::PartyTap { party, sender, sample_rate, frame_ms } => self.parties.add_tap(party, sender, sample_rate, frame_ms),
+            Command::Parties(count) => {
+                // Streams that are to be compared count from one moment.
+                let (config, epoch) = (&self.config, self.receiver.begin(now));
+                self.parties.set_count(count, || {
+                    let mut receiver = Receiver::new(config.jitter_min_ms, config.jitter_max_ms, 16_000, Tuning::default());
+                    receiver.begin(epoch);
+                    receiver
+                });
+            }
             Command::Sides { sender, sample_rate } => self.sides.push(Sides::new(sender, sample_rate)),
             Command::Packets(sender) => self.packets.push(sender),
             Command::Writer(source) => self.sender.add_writer(source),
@@ -346,6 +394,7 @@ impl CallAudio {
                 self.taps.clear();
                 self.sides.clear();
                 self.packets.clear();
+                self.parties = Parties::default();
                 self.callbacks = None;
                 self.capture = None;
                 self.sender.end_writers();
@@ -391,6 +440,10 @@ impl CallAudio {
         self.speak(out);
         let key = self.key_receiver.tick(at, self.event_clock);
         self.tell_key(key);
+        for n in 0..self.parties.lines.len() {
+            let key = self.parties.lines.get_mut(n).and_then(|line| line.keys.tick(at, line.event_clock));
+            self.tell_key(key);
+        }
         self.watch(at);
         if self.ticks.is_multiple_of(STATS_TICKS) {
             self.publish();
@@ -401,16 +454,22 @@ impl CallAudio {
     fn hear(&mut self, at: Instant) {
         let mut pcm = std::mem::take(&mut self.pcm);
         let mut concealed = false;
+        let receiving = self.config.mode != AudioMode::None && self.receiving;
+        let wanted = self.wanted_rate();
         if self.config.mode != AudioMode::None {
-            let wanted = self.wanted_rate();
             self.receiver.set_opus_rate(wanted);
         }
-        if self.config.mode != AudioMode::None && self.receiving {
+        if receiving {
             concealed = self.receiver.pull(at, &mut pcm);
         } else {
             pcm.clear();
             pcm.resize(self.receiver.rate() as usize / 100, 0);
         }
+        if self.parties.apart() {
+            concealed = self.parties.hear(at, wanted, receiving, concealed, &mut pcm);
+            self.parties.record_mix(&pcm, &mut self.packets);
+        }
+        self.parties.feed_taps(&pcm, concealed);
         let rate = pcm.len() as u32 * 100;
         self.level.push(&pcm);
         self.taps.retain_mut(|(sender, framer)| {
@@ -422,7 +481,7 @@ impl CallAudio {
             wanted
         });
         for sides in &mut self.sides {
-            sides.hear(&pcm, rate, concealed);
+            sides.hear(&pcm, self.parties.sounds(), rate, concealed);
         }
         if let Some(Callbacks { io, heard, .. }) = &mut self.callbacks {
             let (call, sample_rate) = (self.config.call, heard.sample_rate());
@@ -448,7 +507,7 @@ impl CallAudio {
         let callbacks = self.callbacks.iter().map(|c| c.heard.sample_rate());
         let playback = self.playback.iter().map(|p| p.framer.sample_rate());
         let sides = self.sides.iter().map(Sides::sample_rate);
-        taps.chain(sides).chain(callbacks).chain(playback).max().unwrap_or(0).max(16_000)
+        taps.chain(self.parties.wanted_rate()).chain(sides).chain(callbacks).chain(playback).max().unwrap_or(0).max(16_000)
     }
 
     /// 10 ms of this side, and every 20 ms a packet.
@@ -503,9 +562,9 @@ impl CallAudio {
     }
 
     fn publish(&mut self) {
-        let received = self.receiver.stats();
+        let received = self.parties.stats(self.receiver.stats());
         let second = self.ticks.is_multiple_of(MOS_TICKS);
-        if second && self.receiver.has_stream() {
+        if second && (self.receiver.has_stream() || self.parties.lines.iter().any(|l| l.receiver.has_stream())) {
             let before = std::mem::replace(&mut self.at_last_mos, received);
             let invented = received.concealed_ticks.saturating_sub(before.concealed_ticks) as f32;
             let lost = received.lost.saturating_sub(before.lost);

@@ -6,6 +6,7 @@ use super::comfort_tone::ComfortTone;
 use super::io::{
     AudioIo, AudioStream, AudioWriter, HeardPacket, PacketStream, StreamSender, WriterSource, audio_stream, audio_writer, packet_stream,
 };
+use super::parties;
 use super::sides;
 use super::voice::VoiceProcessing;
 use crate::call::CallId;
@@ -66,6 +67,8 @@ pub enum AudioEvent {
 
 pub(crate) enum Command {
     Tap { sender: StreamSender, sample_rate: u32, frame_ms: u32 },
+    PartyTap { party: usize, sender: StreamSender, sample_rate: u32, frame_ms: u32 },
+    Parties(usize),
     Sides { sender: StreamSender, sample_rate: u32 },
     Packets(StreamSender<HeardPacket>),
     Writer(WriterSource),
@@ -168,18 +171,45 @@ impl CallAudioControl {
     /// # Errors
     /// 1003 for a rate or length that is not offered; 1002 when the call is over.
     pub fn add_tap(&self, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        let (sender, stream) = self.stream(sample_rate, frame_ms)?;
+        self.give(Command::Tap { sender, sample_rate, frame_ms });
+        Ok(stream)
+    }
+
+    /// As [`CallAudioControl::add_tap`], of one party alone where the server sends them apart: 0 is the
+    /// first audio line. Silent for a line that there is not; the first line of a call with one is the mix.
+    ///
+    /// # Errors
+    /// 1003 for a rate, a length or a number of a party (0 to 7) that is not offered; 1002 when the
+    /// call is over.
+    pub fn add_party_tap(&self, party: u32, sample_rate: u32, frame_ms: u32) -> Result<AudioStream> {
+        let most = parties::MOST;
+        let party = party as usize;
+        if party >= most {
+            return Err(Error::new(code::INVALID_ARGUMENT, format!("party: {party}; parties are numbered from 0 to {}", most - 1)));
+        }
+        let (sender, stream) = self.stream(sample_rate, frame_ms)?;
+        self.give(Command::PartyTap { party, sender, sample_rate, frame_ms });
+        Ok(stream)
+    }
+
+    fn stream(&self, sample_rate: u32, frame_ms: u32) -> Result<(StreamSender, AudioStream)> {
         check_rate(sample_rate)?;
         if !matches!(frame_ms, 10 | 20 | 40 | 60) {
             return Err(Error::new(code::INVALID_ARGUMENT, format!("frame_ms: {frame_ms} ms; it accepts 10, 20, 40 or 60")));
         }
         self.check_open()?;
-        let (sender, stream) = audio_stream(frame_ms);
-        self.give(Command::Tap { sender, sample_rate, frame_ms });
-        Ok(stream)
+        Ok(audio_stream(frame_ms))
+    }
+
+    /// On how many audio lines the far side sends, each a party of its own.
+    pub fn set_parties(&self, count: usize) {
+        self.give(Command::Parties(count));
     }
 
     /// Both sides of the call: frames of 20 ms with two channels, interleaved; what is heard on the
-    /// left, what is sent on the right.
+    /// left, what is sent on the right. Where the parties come apart, one channel for each in the
+    /// order of their lines, and then what is sent.
     ///
     /// # Errors
     /// 1003 for a rate that is not offered; 1002 when the call is over.

@@ -4,6 +4,7 @@
 //! - [`CallAudio`] owns the sound of one call and is ticked every 10 ms by a media worker;
 //!   [`CallAudioControl`] steers it from any other thread.
 //! - [`AudioStream`], [`AudioWriter`] and [`AudioIo`] are what a program holds.
+//! - `parties` has the receive paths of a call whose server sends the parties apart.
 //! - `receive/` turns packets into an unbroken flow of samples; `codec/` decodes and encodes.
 
 mod call_audio;
@@ -15,6 +16,7 @@ mod io;
 pub mod level;
 pub mod mixer;
 pub mod mos;
+mod parties;
 pub(crate) mod receive;
 pub mod recorder;
 pub mod resample;
@@ -32,6 +34,7 @@ pub use comfort_tone::ComfortTone;
 pub use control::{AudioEvent, CallAudioControl, CaptureSource, PlaybackSink};
 pub use io::{AudioFrame, AudioIo, AudioStream, AudioWriter, FrameRef};
 pub(crate) use io::{HeardPacket, PacketStream};
+pub use parties::ClockReport;
 
 /// The sound of a call for tests of other rooms.
 #[cfg(test)]

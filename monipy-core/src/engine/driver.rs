@@ -345,7 +345,10 @@ impl Driver {
                     transport.rollback().await;
                 }));
             }
-            MediaOp::Codecs(negotiated) => call.sound.control.set_codecs(codec_map(&negotiated)),
+            MediaOp::Codecs(negotiated) => {
+                call.sound.control.set_codecs(codec_map(&negotiated));
+                call.sound.control.set_parties(negotiated.parties.len());
+            }
             MediaOp::Flow { send, receive, silent } => {
                 call.sound.control.set_direction(send, receive);
                 call.sound.control.set_mute(silent);
@@ -554,10 +557,14 @@ fn codec_map(negotiated: &Negotiated) -> CodecMap {
         let clock = if format.codec == crate::config::Codec::Opus { 48_000 } else { 8_000 };
         format.telephone_event.map(|payload_type| (payload_type, clock))
     };
+    // Lines of one transport share their payload types (RFC 9143 9.1).
+    let further = negotiated.parties.iter().skip(1).flat_map(|p| &p.formats);
+    let mut receive: Vec<AudioFormat> = negotiated.receive.clone();
+    receive.extend(further);
     CodecMap {
-        receive: negotiated.receive.iter().map(|f| (f.payload_type, f.codec)).collect(),
+        receive: receive.iter().map(|f| (f.payload_type, f.codec)).collect(),
         send: Some((negotiated.send.payload_type, negotiated.send.codec)),
         telephone_event: event(&negotiated.send),
-        receive_events: negotiated.receive.iter().filter_map(event).collect(),
+        receive_events: receive.iter().filter_map(event).collect(),
     }
 }

@@ -7,7 +7,7 @@
 //! - `negotiation.rs`: offers and answers after the first, hold, media events.
 
 use crate::audio::{AudioEvent, ComfortTone};
-use crate::call::{CallId, CallInfo, CallState};
+use crate::call::{CallId, CallInfo, CallState, Party};
 use crate::config::Config;
 use crate::error::{Error, Reply};
 use crate::event::{Detail, Direction, Event, EventKind, IncomingCall};
@@ -67,6 +67,12 @@ pub(crate) enum Command {
     /// The choice of sound cards changed. The driver's own: it never comes to the machine.
     Devices,
     Shutdown,
+}
+
+/// The parties that are heard apart, in the order of their lines.
+pub(crate) fn parties_of(negotiated: &crate::media::Negotiated) -> Vec<Party> {
+    let named = |p: &crate::media::PartyLine| Party { name: p.name.clone(), id: p.id.clone() };
+    negotiated.parties.iter().map(named).collect()
 }
 
 impl std::fmt::Debug for Command {
@@ -397,6 +403,7 @@ impl Machine {
                 held_by_other: c.held_by_other,
                 muted: c.muted,
                 incoming: c.info.clone(),
+                parties: c.negotiated.as_ref().map(parties_of).unwrap_or_default(),
             })
             .collect()
     }

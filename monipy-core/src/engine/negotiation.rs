@@ -1,7 +1,7 @@
 //! Offers and answers, hold, and what the media side reports.
 
 use super::calls::MEDIA_TIME;
-use super::machine::{Link, Machine, MediaInput, MediaOp, Negotiation, Purpose, PutOff, Stage, Token};
+use super::machine::{Link, Machine, MediaInput, MediaOp, Negotiation, Purpose, PutOff, Stage, Token, parties_of};
 use crate::audio::AudioEvent;
 use crate::call::{CallId, CallState};
 use crate::error::Error;
@@ -342,13 +342,15 @@ impl Machine {
 
     fn remote_track(&mut self, id: CallId, negotiated: Negotiated) {
         let Some(entry) = self.calls.get_mut(&id) else { return };
+        let parties = parties_of(&negotiated);
         entry.negotiated = Some(negotiated.clone());
         let first = !std::mem::replace(&mut entry.stream_told, true);
         self.media(id, MediaOp::Codecs(negotiated));
         self.update_flow(id);
         if first {
             self.media(id, MediaOp::Start);
-            self.event(EventKind::CallStream, Some(id), code::OK, "callStream", Detail::None);
+            let detail = if parties.is_empty() { Detail::None } else { Detail::Parties(parties) };
+            self.event(EventKind::CallStream, Some(id), code::OK, "callStream", detail);
         }
     }
 

@@ -2,7 +2,7 @@
 //! 10 ms over all of them. Nothing in a tick waits for signalling, for another worker or for a
 //! lock that is held for long. Started with the first call, parked while there is none.
 
-use crate::audio::{AudioEvent, CallAudio, CallAudioControl, OutboundRtp, RtpPacket};
+use crate::audio::{AudioEvent, CallAudio, CallAudioControl, ClockReport, OutboundRtp, RtpPacket};
 use crate::media::{RtpReceiver, RtpSender, TransportStats};
 use once_cell::sync::Lazy;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -173,7 +173,7 @@ fn take_orders(worker: &Worker, calls: &mut Vec<(u64, Box<CallMedia>)>, next: In
 
 fn tick(call: &mut CallMedia, now: Instant, out: &mut Vec<OutboundRtp>, look_at_round_trip: bool) {
     while let Some(p) = call.rtp_in.pop() {
-        call.audio.push_rtp(RtpPacket {
+        call.audio.push_line(p.line, RtpPacket {
             arrival: p.arrival,
             payload_type: p.payload_type,
             marker: p.marker,
@@ -190,6 +190,13 @@ fn tick(call: &mut CallMedia, now: Instant, out: &mut Vec<OutboundRtp>, look_at_
     }
     while let Some(event) = call.audio.poll_event() {
         (call.tell)(event);
+    }
+    if look_at_round_trip && call.audio.has_parties() {
+        let reports = call.stats.sender_reports().into_iter();
+        let reports: Vec<ClockReport> = reports
+            .map(|(line, r)| ClockReport { line, ssrc: r.ssrc, ntp_time: r.ntp_time, rtp_timestamp: r.rtp_timestamp })
+            .collect();
+        call.audio.align(&reports);
     }
     if look_at_round_trip && let Some(round_trip) = call.stats.rtcp().round_trip {
         call.control.set_round_trip(round_trip);

@@ -1,7 +1,8 @@
 //! A call in a file. A recording is a task of the shared runtime and needs no thread of its own;
 //! the disk is waited for elsewhere, so that neither a slow nor a full one is felt by the call.
 //!
-//! - `wave.rs`: stereo WAV, what is heard on the left, what is sent on the right.
+//! - `wave.rs`: stereo WAV, what is heard on the left, what is sent on the right, or a channel for each
+//!   party where they come apart.
 //! - `packets.rs`: Ogg Opus, the far side's packets as they came.
 
 mod packets;

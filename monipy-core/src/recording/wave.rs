@@ -1,4 +1,4 @@
-//! Both sides in a WAV file.
+//! Both sides in a WAV file, or the parties and this side.
 
 use super::{Orders, Pause, Tell, tell_end};
 use crate::audio::AudioStream;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Frames that go to the disk together; a fifth of a second.
 const FRAMES_A_WRITE: usize = 10;
+/// Channels where the parties come together: what is heard, and what is sent.
 const CHANNELS: u16 = 2;
 
 /// The file, and what is needed to end it.
@@ -18,11 +19,24 @@ pub(super) struct Wave {
     file: WavFile,
     path: PathBuf,
     sample_rate: u32,
+    channels: u16,
 }
 
 impl Wave {
     pub(super) fn create(path: &Path, sample_rate: u32) -> io::Result<Wave> {
-        Ok(Wave { file: WavFile::create(path, CHANNELS, sample_rate)?, path: path.to_owned(), sample_rate })
+        Ok(Wave { file: WavFile::create(path, CHANNELS, sample_rate)?, path: path.to_owned(), sample_rate, channels: CHANNELS })
+    }
+
+    /// The channels of the frames that come, which the first one shows: a frame lasts 20 ms.
+    fn channels_of(&self, frame: &[i16]) -> u16 {
+        u16::try_from(frame.len() / (self.sample_rate as usize / 50).max(1)).unwrap_or(CHANNELS).max(1)
+    }
+
+    /// Begins anew with other channels.
+    fn begin_with(&mut self, channels: u16) -> io::Result<()> {
+        self.channels = channels;
+        self.file = WavFile::create(&self.path, channels, self.sample_rate)?;
+        Ok(())
     }
 
     fn at(&self, samples: u64) -> Duration {
@@ -30,9 +44,10 @@ impl Wave {
     }
 }
 
-/// Records `sides` (20 ms frames, two channels) until the call is over or the recording is stopped.
+/// Records `sides` (20 ms frames, two channels or more) until the call is over or the recording is stopped.
 pub(super) async fn record(mut wave: Wave, mut sides: AudioStream, tell: Tell, orders: Arc<Orders>) {
     let mut samples: u64 = 0;
+    let mut channels = None;
     let mut going = true;
     let mut result = Ok(());
     let mut marks: Vec<(u32, String)> = Vec::new();
@@ -65,11 +80,16 @@ pub(super) async fn record(mut wave: Wave, mut sides: AudioStream, tell: Tell, o
             if paused {
                 frame.pcm.fill(0);
             }
-            samples += frame.pcm.len() as u64 / u64::from(CHANNELS);
+            channels.get_or_insert_with(|| wave.channels_of(&frame.pcm));
+            samples += frame.pcm.len() as u64 / u64::from(channels.unwrap_or(CHANNELS));
             pcm.extend_from_slice(&frame.pcm);
         }
         let written = tokio::task::spawn_blocking(move || {
-            let result = wave.file.write(&pcm);
+            let begun = match channels {
+                Some(n) if n != wave.channels => wave.begin_with(n),
+                _ => Ok(()),
+            };
+            let result = begun.and_then(|()| wave.file.write(&pcm));
             (wave, result)
         });
         match written.await {

@@ -18,6 +18,7 @@ mod tuning;
 pub(crate) use tuning::Tuning;
 
 use super::codec::{self, Decoder};
+use super::parties::ClockReport;
 use super::rtp::RtpPacket;
 use crate::config::Codec;
 use comfort_noise::ComfortNoise;
@@ -103,6 +104,8 @@ pub(crate) struct Receiver {
     /// Packets in a row that came too late, and since when, ms.
     late_run: u32,
     late_since: f64,
+    /// Delay beyond what the stream needs, since another one needs more, ms.
+    extra_ms: f32,
     speech_level: f32,
     quietest: f32,
     /// What follows a gap, decoded while the gap was filled.
@@ -140,6 +143,7 @@ impl Receiver {
             pausing: false,
             late_run: 0,
             late_since: 0.0,
+            extra_ms: 0.0,
             speech_level: 0.0,
             quietest: f32::MAX / 2.0,
             ahead: None,
@@ -316,7 +320,30 @@ impl Receiver {
         } else {
             0.0
         };
-        self.delay.line(extra + self.tuning.margin_ms)
+        self.delay.line(extra + self.tuning.margin_ms + self.extra_ms)
+    }
+
+    /// Says when time begins for this path, and returns when it did: paths that are to be played
+    /// together need the same beginning.
+    pub(crate) fn begin(&mut self, at: Instant) -> Instant {
+        *self.epoch.get_or_insert(at)
+    }
+
+    /// How far play-out is to lag behind the sender's clock by this stream's own needs, ms, in a measure
+    /// that streams of one sender share. None while nothing is known of it.
+    pub(crate) fn lag(&self, report: &ClockReport) -> Option<f64> {
+        if report.ntp_time == 0 || !self.playing {
+            return None;
+        }
+        let media_ms = self.stream.as_ref()?.media_of(report.ssrc, report.rtp_timestamp)? as f64 / TICKS_PER_MS as f64;
+        // Digits enough for a comparison: hours, not years.
+        let ntp_ms = (report.ntp_time & 0x00ff_ffff_ffff_ffff) as f64 / 4_294_967.296;
+        Some(self.target_line() - f64::from(self.extra_ms) - (ntp_ms - media_ms))
+    }
+
+    /// Waits so much longer than the stream itself needs, ms.
+    pub(crate) fn wait_for_others(&mut self, extra_ms: f32) {
+        self.extra_ms = extra_ms;
     }
 
     /// Plays the first packet, `late` ticks after its time.

@@ -225,6 +225,13 @@ impl Stream {
         Placed::Taken { transit_ms: audio.then_some(transit_ms) }
     }
 
+    /// Media time of a timestamp of this source, ticks.
+    pub(super) fn media_of(&self, ssrc: u32, timestamp: u32) -> Option<i64> {
+        let anchor = self.anchor.filter(|_| ssrc == self.ssrc)?;
+        let ticks = i64::from(timestamp.wrapping_sub(anchor.timestamp) as i32) * (48_000 / i64::from(anchor.clock.max(1)));
+        Some(anchor.media + ticks)
+    }
+
     /// The first packet that waits.
     pub(super) fn first(&self) -> Option<&Packet> {
         self.waiting.first_key_value().map(|(_, p)| p)
