@@ -14,6 +14,7 @@ mod fresh_connection;
 mod guard_decisions;
 mod hold_and_resume;
 mod other_stacks;
+mod parties_apart;
 mod reports;
 mod sdp_answers;
 mod sdp_never_panics;

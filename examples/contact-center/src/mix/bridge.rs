@@ -198,7 +198,10 @@ impl Bridge {
         }
         for listener in 0..self.seats.len() {
             let sides = self.sides_for(listener);
-            let received = sides.as_ref().map_or_else(|| self.mix_for(listener, None), Sides::downmix);
+            let received = match &sides {
+                Some(sides) if !self.is_apart(listener) => sides.downmix(),
+                _ => self.mix_for(listener, |_| true),
+            };
             // The ear is taken out for the moment, since it listens to its neighbours.
             let mut ear = std::mem::replace(&mut self.seats[listener].ear, Ear::new(RATE));
             let said: Vec<Said<'_>> = self
@@ -232,20 +235,25 @@ impl Bridge {
         self.frame += 1;
     }
 
-    /// What the party at `listener` receives in two channels, if it wants them.
+    fn is_apart(&self, listener: usize) -> bool {
+        matches!(&self.seats[listener].voice, Voice::Leg(leg, _) if leg.is_apart())
+    }
+
+    /// What the party at `listener` receives in two channels or on two lines, if it wants them.
     fn sides_for(&mut self, listener: usize) -> Option<Sides> {
         match &self.seats[listener].voice {
             Voice::Leg(leg, _) if leg.wants_sides() => {}
             _ => return None,
         }
-        // Supervisors are on both sides.
-        let left = self.mix_for(listener, Some(Role::Customer));
-        let right = self.mix_for(listener, Some(Role::Agent));
+        // Supervisors are on both sides in stereo; apart they are on the first line.
+        let apart = self.is_apart(listener);
+        let left = self.mix_for(listener, |role| role != Role::Customer);
+        let right = self.mix_for(listener, |role| role == Role::Customer || (!apart && role != Role::Agent));
         Some(Sides { left, right })
     }
 
-    /// What the party at `listener` receives of the others now, but for those of a role.
-    fn mix_for(&mut self, listener: usize, without: Option<Role>) -> Frame {
+    /// What the party at `listener` receives now of the others whose role is wanted.
+    fn mix_for(&mut self, listener: usize, wanted: impl Fn(Role) -> bool) -> Frame {
         let ear = &self.seats[listener];
         if let Voice::Leg(leg, _) = &ear.voice
             && leg.impairment().silence
@@ -254,7 +262,7 @@ impl Bridge {
         }
         self.mixer.begin(FRAME);
         for (speaker, seat) in self.seats.iter().enumerate() {
-            if speaker != listener && Some(seat.role) != without && may_hear(ear.role, seat) {
+            if speaker != listener && wanted(seat.role) && may_hear(ear.role, seat) {
                 self.mixer.add(&seat.said);
             }
         }

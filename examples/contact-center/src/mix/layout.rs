@@ -15,7 +15,9 @@ pub enum Layout {
     /// another codec, or a decoder that wants one channel, it is the mix.
     Stereo,
     /// The offer has two audio lines, one for the agent and one for the customer, each with
-    /// `i=party-id=...`. While the phone refuses the second, the first carries the mix.
+    /// `i=NAME party-id=NAME`, and each its own stream (Opus): customers on the second, agents and
+    /// supervisors on the first. Where the phone refuses the second, or wants another codec, the first
+    /// carries the mix.
     Apart,
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use monipy_core::audio::{AudioEvent, AudioIo, CallAudio, CallAudioConfig, CallAudioControl, CodecMap, FrameRef, OutboundRtp, RtpPacket};
 use monipy_core::config::AudioMode;
 use monipy_core::event::Stats;
-use monipy_core::media::{AudioFormat, Negotiated, RtpReceiver, RtpSender};
+use monipy_core::media::{AudioFormat, MidTag, Negotiated, RtpOut, RtpReceiver, RtpSender};
 use monipy_core::{CallId, Codec};
 use opus_pure::{Application, MAX_PACKET_BYTES, OpusEncoder, Signal};
 use std::collections::VecDeque;
@@ -62,6 +62,18 @@ impl AudioIo for Seam {
             None => 0,
         }
     }
+}
+
+/// Id of the header extension that says to which audio line a packet belongs (RFC 9143 15), and the MIDs
+/// of the two lines: the first is what the engine's offers have.
+pub(crate) const FIRST_MID: (u8, &str) = (4, "0");
+const SECOND_MID: &str = "0b";
+
+/// The second stream of a leg that carries the parties apart.
+struct Second {
+    coder: Coder,
+    channel: Channel,
+    sequence_number: u16,
 }
 
 /// What a phone receives in a frame.
@@ -148,6 +160,8 @@ pub(crate) struct LegAudio {
     out: Vec<OutboundRtp>,
     packets_heard: u64,
     coder: Option<Coder>,
+    second: Option<Second>,
+    seed: u64,
     agreed: Option<(u8, Codec)>,
 }
 
@@ -176,6 +190,8 @@ impl LegAudio {
             out: Vec::new(),
             packets_heard: 0,
             coder: Coder::new(1),
+            second: None,
+            seed,
             agreed: None,
         }
     }
@@ -208,6 +224,22 @@ impl LegAudio {
         self.choose_coder();
     }
 
+    /// Whether the parties go apart, on two audio lines.
+    pub(crate) fn set_apart(&mut self, apart: bool) {
+        if !apart {
+            self.second = None;
+        } else if self.second.is_none() {
+            let mut channel = Channel::new(self.seed.wrapping_add(1));
+            channel.set(self.channel.impairment());
+            self.second = Coder::new(1).map(|coder| Second { coder, channel, sequence_number: self.seed as u16 });
+        }
+    }
+
+    /// Whether they go apart now: with Opus alone.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.second.is_some() && self.coder.as_ref().is_some_and(|c| c.payload_type.is_some())
+    }
+
     /// Opus alone is the centre's own affair.
     fn choose_coder(&mut self) {
         if let Some(coder) = &mut self.coder {
@@ -217,7 +249,7 @@ impl LegAudio {
 
     /// Whether it wants [`LegAudio::give_sides`].
     pub(crate) fn wants_sides(&self) -> bool {
-        self.coder.as_ref().is_some_and(|c| c.channels == 2 && c.payload_type.is_some())
+        self.is_apart() || self.coder.as_ref().is_some_and(|c| c.channels == 2 && c.payload_type.is_some())
     }
 
     /// Numbers of the packets that were lost on purpose.
@@ -227,6 +259,9 @@ impl LegAudio {
 
     pub(crate) fn set_impairment(&mut self, impairment: Impairment) {
         self.channel.set(impairment);
+        if let Some(second) = &mut self.second {
+            second.channel.set(impairment);
+        }
     }
 
     pub(crate) fn impairment(&self) -> Impairment {
@@ -265,13 +300,24 @@ impl LegAudio {
         for packet in self.out.drain(..) {
             let OutboundRtp { payload_type, marker, sequence_number, timestamp, mut payload } = packet;
             if let Some(coder) = self.coder.as_mut().filter(|c| c.payload_type == Some(payload_type)) {
+                if let Some(second) = &mut self.second {
+                    second.sequence_number = second.sequence_number.wrapping_add(1);
+                    let payload = second.coder.encode().unwrap_or_else(|| payload.clone());
+                    let sequence_number = second.sequence_number;
+                    second.channel.push(due, Packet { payload_type, marker, sequence_number, timestamp, payload });
+                }
                 payload = coder.encode().unwrap_or(payload);
             }
             self.channel.push(due, Packet { payload_type, marker, sequence_number, timestamp, payload });
         }
         while let Some(p) = self.channel.pop(due) {
             // A full queue is a network task that does not run; the queue counts what it drops.
-            let _ = self.rtp_out.send(p.payload_type, p.marker, p.sequence_number, p.timestamp, p.payload);
+            let _ = self.rtp_out.send_packet(on_line(0, self.second.is_some().then_some(FIRST_MID.1), p));
+        }
+        if let Some(second) = &mut self.second {
+            while let Some(p) = second.channel.pop(due) {
+                let _ = self.rtp_out.send_packet(on_line(1, Some(SECOND_MID), p));
+            }
         }
         self.seam.lock().heard.pop_front().unwrap_or([0; FRAME])
     }
@@ -285,8 +331,13 @@ impl LegAudio {
         }
     }
 
-    /// The same in two channels.
+    /// The same in two channels, or on two lines.
     pub(crate) fn give_sides(&mut self, sides: Sides) {
+        if let (Some(second), Some(coder)) = (&mut self.second, &mut self.coder) {
+            second.coder.sides = Sides { left: sides.right, right: sides.right };
+            coder.sides = Sides { left: sides.left, right: sides.left };
+            return;
+        }
         if let Some(coder) = &mut self.coder {
             coder.sides = sides;
         }
@@ -295,6 +346,11 @@ impl LegAudio {
     pub(crate) fn poll_event(&mut self) -> Option<AudioEvent> {
         self.audio.poll_event()
     }
+}
+
+fn on_line(line: u8, mid: Option<&'static str>, p: Packet) -> RtpOut {
+    let mid = mid.map(|mid| MidTag { id: FIRST_MID.0, mid: Bytes::from_static(mid.as_bytes()) });
+    RtpOut { payload_type: p.payload_type, marker: p.marker, sequence_number: p.sequence_number, timestamp: p.timestamp, line, mid, payload: p.payload }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Messages and descriptions changed on their way, for what a well-behaved user agent does not do.
 
+use crate::mix::leg_audio::FIRST_MID;
 use monipy_core::Codec;
 
 /// The same SIP message with another body, or without one.
@@ -141,7 +142,8 @@ fn sections(text: &str) -> (Vec<&str>, Vec<Vec<&str>>) {
 }
 
 /// The same session description with a second audio line in the same bundle (RFC 9143), each line
-/// named after a party: `i=NAME party-id=NAME`, as RingCentral's supervision has it.
+/// named after a party: `i=NAME party-id=NAME`, as RingCentral's supervision has it. A description that
+/// has two lines already has them named.
 pub(super) fn with_parties_apart(sdp: &[u8], parties: &[String; 2]) -> Vec<u8> {
     let text = String::from_utf8_lossy(sdp);
     let (session, media) = sections(&text);
@@ -150,9 +152,25 @@ pub(super) fn with_parties_apart(sdp: &[u8], parties: &[String; 2]) -> Vec<u8> {
         let id: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' }).collect();
         format!("i={id} party-id={id}")
     });
-    let mid = first.iter().find_map(|l| l.strip_prefix("a=mid:")).unwrap_or("0").to_owned();
-    let second_mid = format!("{mid}b");
+    let extension = format!("a=extmap:{} urn:ietf:params:rtp-hdrext:sdes:mid", FIRST_MID.0);
+    let ssrc = first.iter().find_map(|l| l.strip_prefix("a=ssrc:")?.split_once(' '));
+    // The source of a line is that of the first plus its number.
+    let second_ssrc = ssrc.and_then(|(ssrc, rest)| Some(format!("a=ssrc:{} {rest}", ssrc.parse::<u32>().ok()?.wrapping_add(1))));
     let mut out = Vec::new();
+    if let [_, second, ..] = media.as_slice() {
+        out.extend(session.iter().map(|l| (*l).to_owned()));
+        for (section, title) in [(first, one), (second, other)] {
+            out.extend([section[0].to_owned(), title]);
+            let own = ["a=ssrc", "a=extmap"];
+            let kept = section[1..].iter().filter(|l| std::ptr::eq(section, first) || !own.iter().any(|o| l.starts_with(o)));
+            out.extend(kept.filter(|l| !l.starts_with("a=extmap")).map(|l| (*l).to_owned()));
+            out.push(extension.clone());
+        }
+        out.extend(second_ssrc);
+        return (out.join("\r\n") + "\r\n").into_bytes();
+    }
+    let mid = first.iter().find_map(|l| l.strip_prefix("a=mid:")).unwrap_or(FIRST_MID.1).to_owned();
+    let second_mid = format!("{mid}b");
     for line in session {
         let group = line.strip_prefix("a=group:BUNDLE").is_some();
         out.push(if group { format!("{line} {second_mid}") } else { line.to_owned() });
@@ -160,6 +178,7 @@ pub(super) fn with_parties_apart(sdp: &[u8], parties: &[String; 2]) -> Vec<u8> {
     out.push(first[0].to_owned());
     out.push(one);
     out.extend(first[1..].iter().map(|l| (*l).to_owned()));
+    out.push(extension.clone());
     out.push(first[0].to_owned());
     out.push(other);
     for line in &first[1..] {
@@ -175,6 +194,8 @@ pub(super) fn with_parties_apart(sdp: &[u8], parties: &[String; 2]) -> Vec<u8> {
             line => line.to_owned(),
         });
     }
+    out.push(extension);
+    out.extend(second_ssrc);
     (out.join("\r\n") + "\r\n").into_bytes()
 }
 
@@ -256,14 +277,17 @@ mod tests {
         let (session, media) = sections(&sdp);
         assert_eq!((session.len(), media.len()), (2, 2));
         assert_eq!((media[0][1], media[1][1]), ("i=Anna-B party-id=Anna-B", "i=tom party-id=tom"));
-        assert!(media[1].contains(&"a=mid:0b") && media[1].contains(&"a=sendonly") && !sdp.ends_with("sendrecv\r\n"), "{sdp}");
+        assert!(media[1].contains(&"a=mid:0b") && media[1].contains(&"a=sendonly") && media[1].contains(&"a=ssrc:2 cname:x"), "{sdp}");
+        let again = text(with_parties_apart(split_audio_lines(sdp.as_bytes()).0.as_slice(), &["x".into(), "y".into()]));
+        assert_eq!(again.matches("m=audio").count(), 2, "{again}");
         let (first, port) = split_audio_lines(sdp.as_bytes());
         assert_eq!(
             (text(first), port),
             (
                 OFFER
                     .replace("a=rtpmap:111", "i=Anna-B party-id=Anna-B\r\na=rtpmap:111")
-                    .replace("c=IN IP4 0.0.0.0\r\ni=Anna-B party-id=Anna-B", "i=Anna-B party-id=Anna-B\r\nc=IN IP4 0.0.0.0"),
+                    .replace("c=IN IP4 0.0.0.0\r\ni=Anna-B party-id=Anna-B", "i=Anna-B party-id=Anna-B\r\nc=IN IP4 0.0.0.0")
+                    + "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
                 Some(9)
             )
         );

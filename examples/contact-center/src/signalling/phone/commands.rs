@@ -55,7 +55,7 @@ impl Phone {
 
     /// A transport whose events come to the leg.
     pub(super) fn open_media(&self, id: u64, call: u64) -> Option<Media> {
-        let config = MediaConfig { local_address: self.centre.media_address, ..MediaConfig::default() };
+        let config = MediaConfig { local_address: self.centre.media_address, sends_on_further_lines: true, ..MediaConfig::default() };
         let (transport, ends) = match monipy_core::media::open(config) {
             Ok(opened) => opened,
             Err(e) => {

@@ -3,6 +3,7 @@
 use super::Phone;
 use crate::Dialect;
 use crate::mix::bridge::Voice;
+use crate::mix::layout::Layout;
 use crate::mix::leg_audio::LegAudio;
 use crate::mode::Mode;
 use crate::state::LegStage;
@@ -25,8 +26,12 @@ impl Phone {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let details = self.centre.book().leg(id).map(|l| (l.info.clone(), l.seat, l.impairment));
         let Ok((info, seat, impairment)) = details else { return };
+        let apart = info.layout == Layout::Apart && info.second_line == Some(true);
         if let Some(seat) = seat {
-            let told = self.centre.with_bridge(info.call, |bridge| bridge.leg(seat).map(|leg| leg.negotiated(agreed)));
+            let told = self.centre.with_bridge(info.call, |bridge| bridge.leg(seat).map(|leg| {
+                    leg.negotiated(agreed);
+                    leg.set_apart(apart);
+                }));
             drop(told);
             return;
         }
@@ -36,6 +41,7 @@ impl Phone {
         audio.negotiated(agreed);
         audio.set_impairment(impairment);
         audio.set_layout(info.layout);
+        audio.set_apart(apart);
         let voice = Voice::Leg(Box::new(audio), info.mode);
         let Ok(seat) = self.centre.with_bridge(info.call, |bridge| bridge.sit(&info.supervisor, info.role, voice)) else { return };
         self.centre.change(|book| {

@@ -167,14 +167,15 @@ impl Phone {
         });
     }
 
-    /// The media has one audio line; what the phone says to the second is noted.
+    /// The transport's own offer has one audio line; what the phone says to the second decides whether the
+    /// leg sends two streams.
     fn first_line_of(&self, id: u64, answer: &[u8]) -> Vec<u8> {
         let (first, second) = alter::split_audio_lines(answer);
         let call = self.legs.get(&id).map(|l| l.call);
         let said = match second {
             None => "the answer has no second audio line (RFC 3264 6 wants one, with port 0 at least)".to_owned(),
             Some(0) => "the second audio line is refused: the parties come mixed in the first".to_owned(),
-            Some(_) => "the second audio line is accepted".to_owned(),
+            Some(_) => "the second audio line is accepted: the customer comes on it, the others on the first".to_owned(),
         };
         self.change_info(id, |info| info.second_line = Some(second.is_some_and(|port| port != 0)));
         self.centre.timeline.note("second-line", call, Some(id), said);
