@@ -675,6 +675,23 @@ int32_t monipy_audio_read(monipy_supervisor *supervisor,
                           uint32_t samples,
                           uint32_t timeout_ms) MONIPY_NOEXCEPT;
 
+/* monipy_audio_read for one party alone: where a server sends the parties apart, the field
+ * "parties" of the event callStream says who they are, in the order of their numbers from 0.
+ * Silence for a number that no party has; in a call whose parties come together, 0 is all that is
+ * heard. Each party has a queue of its own, beside that of monipy_audio_read.
+ *
+ * party: 0 to 7.
+ *
+ * As monipy_audio_read.
+ */
+MONIPY_API
+int32_t monipy_party_read(monipy_supervisor *supervisor,
+                          monipy_call_id call,
+                          uint32_t party,
+                          int16_t *pcm,
+                          uint32_t samples,
+                          uint32_t timeout_ms) MONIPY_NOEXCEPT;
+
 /* Frames that monipy_audio_read has lost because it was called too seldom: how many, or a
  * negative status. Any thread, any callback.
  */

@@ -269,6 +269,11 @@ class SupervisorRef {
                            monipy_call_id call = 0) const {
     return count(monipy_audio_read(raw_, call, pcm, static_cast<std::uint32_t>(samples), milliseconds(timeout)));
   }
+  /// Reads what one party says, where the server sends the parties apart (monipy_party_read).
+  Result<std::size_t> read_party(std::uint32_t party, std::int16_t* pcm, std::size_t samples,
+                                 std::chrono::milliseconds timeout = std::chrono::milliseconds(0), monipy_call_id call = 0) const {
+    return count(monipy_party_read(raw_, call, party, pcm, static_cast<std::uint32_t>(samples), milliseconds(timeout)));
+  }
   /// Speaks: how many samples were queued.
   Result<std::size_t> write(const std::int16_t* pcm, std::size_t samples,
                             std::chrono::milliseconds timeout = std::chrono::milliseconds(0), monipy_call_id call = 0) const {

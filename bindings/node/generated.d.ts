@@ -92,6 +92,8 @@ export interface CallStreamEvent extends MonipyEvent {
   status: CallStream
   /** PCM out and PCM in; where the vendor's page expects it, it is also `status`. */
   stream: CallStream
+  /** Where the server sends the parties apart, who they are in the order of their numbers: objects with name and id. */
+  parties?: unknown[]
 }
 
 /** `hold`: One side put the call on hold. */

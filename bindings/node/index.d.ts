@@ -65,6 +65,8 @@ export interface AudioOptions {
 export interface ListenOptions extends AudioOptions {
   /** Length of a frame, ms. Default: the constructor's `frameMs`, 20. */
   frameMs?: 10 | 20 | 40 | 60
+  /** The number of one party to hear alone, where the server sends them apart: its place in `parties` of `callStream`. */
+  party?: number
 }
 
 /** Some milliseconds of what is heard: mono samples. */

@@ -112,7 +112,8 @@ struct Reader {
 /// The open ways of one handle to and from its calls' sound.
 #[derive(Default)]
 pub(crate) struct Lines {
-    readers: Mutex<HashMap<CallId, Arc<Mutex<Reader>>>>,
+    /// By call, and by party where one is heard alone.
+    readers: Mutex<HashMap<(CallId, Option<u32>), Arc<Mutex<Reader>>>>,
     writers: Mutex<HashMap<CallId, Arc<Mutex<AudioWriter>>>>,
 }
 
@@ -163,6 +164,60 @@ fn count(samples: usize) -> i32 {
     i32::try_from(samples).unwrap_or(i32::MAX)
 }
 
+/// Reads what is heard in a call, or of one party alone.
+///
+/// # Safety
+/// `pcm` has room for `samples` samples.
+unsafe fn read(
+    supervisor: *mut monipy_supervisor,
+    call: monipy_call_id,
+    party: Option<u32>,
+    pcm: *mut i16,
+    samples: u32,
+    timeout_ms: u32,
+) -> Outcome<i32> {
+    let handle = handle::get(supervisor)?;
+    check_pcm(pcm, samples)?;
+    may_wait(timeout_ms)?;
+    let call = resolve(&handle, call)?;
+    let key = (call, party);
+    let end = deadline(timeout_ms);
+    let over = |r: &Reader| r.frames.is_closed() && r.used == r.rest.len();
+    let reader = line(&handle.lines.readers, key, over, || {
+        let Config { sample_rate, frame_ms, .. } = *handle.supervisor.config();
+        let frames = match party {
+            None => handle.supervisor.audio(call, sample_rate, frame_ms)?,
+            Some(party) => handle.supervisor.party_audio(call, party, sample_rate, frame_ms)?,
+        };
+        Ok(Reader { frames, rest: Vec::new(), used: 0 })
+    })?;
+    let mut reader = lock(&reader);
+    let mut read = 0;
+    let wanted = samples as usize;
+    while read < wanted {
+        if reader.used == reader.rest.len() {
+            let frame = match reader.frames.try_next() {
+                Some(frame) => Some(frame),
+                None if read > 0 || timeout_ms == 0 => None,
+                None => block_until(reader.frames.next(), end).flatten(),
+            };
+            let Some(frame) = frame else { break };
+            reader.rest = frame.pcm;
+            reader.used = 0;
+        }
+        let part = (reader.rest.len() - reader.used).min(wanted - read);
+        // SAFETY: `samples` samples are writable by the caller's promise and read + part is not more.
+        unsafe { std::ptr::copy_nonoverlapping(reader.rest[reader.used..].as_ptr(), pcm.add(read), part) };
+        reader.used += part;
+        read += part;
+    }
+    if read == 0 && wanted > 0 && over(&reader) {
+        lock(&handle.lines.readers).remove(&key);
+        return Err(Fail::no_call());
+    }
+    Ok(count(read))
+}
+
 /// Reads what is heard in a call: up to `samples` samples. Frames are kept from the first call of
 /// this function on (`samples` 0 just begins); when the program is slow, the oldest are dropped.
 ///
@@ -184,41 +239,34 @@ pub unsafe extern "C" fn monipy_audio_read(
     timeout_ms: u32,
 ) -> i32 {
     enter(Allow::Anywhere, || {
-        let handle = handle::get(supervisor)?;
-        check_pcm(pcm, samples)?;
-        may_wait(timeout_ms)?;
-        let call = resolve(&handle, call)?;
-        let end = deadline(timeout_ms);
-        let over = |r: &Reader| r.frames.is_closed() && r.used == r.rest.len();
-        let reader = line(&handle.lines.readers, call, over, || {
-            let Config { sample_rate, frame_ms, .. } = *handle.supervisor.config();
-            Ok(Reader { frames: handle.supervisor.audio(call, sample_rate, frame_ms)?, rest: Vec::new(), used: 0 })
-        })?;
-        let mut reader = lock(&reader);
-        let mut read = 0;
-        let wanted = samples as usize;
-        while read < wanted {
-            if reader.used == reader.rest.len() {
-                let frame = match reader.frames.try_next() {
-                    Some(frame) => Some(frame),
-                    None if read > 0 || timeout_ms == 0 => None,
-                    None => block_until(reader.frames.next(), end).flatten(),
-                };
-                let Some(frame) = frame else { break };
-                reader.rest = frame.pcm;
-                reader.used = 0;
-            }
-            let part = (reader.rest.len() - reader.used).min(wanted - read);
-            // SAFETY: `samples` samples are writable by the caller's promise and read + part is not more.
-            unsafe { std::ptr::copy_nonoverlapping(reader.rest[reader.used..].as_ptr(), pcm.add(read), part) };
-            reader.used += part;
-            read += part;
-        }
-        if read == 0 && wanted > 0 && over(&reader) {
-            lock(&handle.lines.readers).remove(&call);
-            return Err(Fail::no_call());
-        }
-        Ok(count(read))
+        // SAFETY: as the caller promises.
+        unsafe { read(supervisor, call, None, pcm, samples, timeout_ms) }
+    })
+}
+
+/// monipy_audio_read for one party alone: where a server sends the parties apart, the field
+/// "parties" of the event callStream says who they are, in the order of their numbers from 0.
+/// Silence for a number that no party has; in a call whose parties come together, 0 is all that is
+/// heard. Each party has a queue of its own, beside that of monipy_audio_read.
+///
+/// party: 0 to 7.
+///
+/// As monipy_audio_read.
+///
+/// # Safety
+/// `pcm` has room for `samples` samples.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn monipy_party_read(
+    supervisor: *mut monipy_supervisor,
+    call: monipy_call_id,
+    party: u32,
+    pcm: *mut i16,
+    samples: u32,
+    timeout_ms: u32,
+) -> i32 {
+    enter(Allow::Anywhere, || {
+        // SAFETY: as the caller promises.
+        unsafe { read(supervisor, call, Some(party), pcm, samples, timeout_ms) }
     })
 }
 
@@ -229,7 +277,7 @@ pub extern "C" fn monipy_audio_dropped(supervisor: *mut monipy_supervisor, call:
     enter(Allow::Anywhere, || {
         let handle = handle::get(supervisor)?;
         let call = resolve(&handle, call)?;
-        let reader = lock(&handle.lines.readers).get(&call).cloned();
+        let reader = lock(&handle.lines.readers).get(&(call, None)).cloned();
         Ok(reader.map_or(0, |r| i32::try_from(lock(&r).frames.dropped()).unwrap_or(i32::MAX)))
     })
 }

@@ -232,8 +232,8 @@ class CallStream {
   }
 
   /** What is heard, as a new Readable. Several of one call are independent of each other. */
-  createReadable({ rate = this.#defaults.rate, frameMs = this.#defaults.frameMs, signal } = {}) {
-    const reader = this.#open('openReader', rate, frameMs)
+  createReadable({ rate = this.#defaults.rate, frameMs = this.#defaults.frameMs, party, signal } = {}) {
+    const reader = this.#open('openReader', rate, frameMs, party)
     const readable = new PcmReadable(this.#hub, reader, rate)
     return signal ? addAbortSignal(signal, readable) : readable
   }
@@ -248,8 +248,8 @@ class CallStream {
   }
 
   /** What is heard, frame by frame: `for await (const frame of stream.frames({ rate: 16000 }))`. */
-  frames({ rate = this.#defaults.rate, frameMs = this.#defaults.frameMs, signal } = {}) {
-    return frames(this.#hub, this.#open('openReader', rate, frameMs), signal)
+  frames({ rate = this.#defaults.rate, frameMs = this.#defaults.frameMs, party, signal } = {}) {
+    return frames(this.#hub, this.#open('openReader', rate, frameMs, party), signal)
   }
 
   [Symbol.asyncIterator]() {

@@ -37,10 +37,13 @@ impl Engine {
         }
     }
 
-    /// Opens a reader of what is heard in a call.
+    /// Opens a reader of what is heard in a call, or of one party alone.
     #[napi(catch_unwind)]
-    pub fn open_reader(&mut self, call: i64, sample_rate: u32, frame_ms: u32) -> Opened {
-        let made = self.supervisor.as_ref().map(|s| s.audio(call_id(call), sample_rate, frame_ms));
+    pub fn open_reader(&mut self, call: i64, sample_rate: u32, frame_ms: u32, party: Option<u32>) -> Opened {
+        let made = self.supervisor.as_ref().map(|s| match party {
+            None => s.audio(call_id(call), sample_rate, frame_ms),
+            Some(party) => s.party_audio(call_id(call), party, sample_rate, frame_ms),
+        });
         self.opened(made, |me| &mut me.readers)
     }
     /// Asks for frames; they come with a pump. False when the reader is gone or was asked already.

@@ -161,8 +161,16 @@ impl Engine {
     }
 
     /// What is heard in a call.
-    fn audio(&self, py: Python<'_>, call: u64, rate: u32, frame_ms: u32) -> PyResult<AudioQueue> {
-        entry(py, || self.supervisor.get().audio(CallId(call), rate, frame_ms).map(AudioQueue::new).map_err(|e| raised(py, &e)))
+    #[pyo3(signature = (call, rate, frame_ms, party=None))]
+    fn audio(&self, py: Python<'_>, call: u64, rate: u32, frame_ms: u32, party: Option<u32>) -> PyResult<AudioQueue> {
+        entry(py, || {
+            let supervisor = self.supervisor.get();
+            let stream = match party {
+                None => supervisor.audio(CallId(call), rate, frame_ms),
+                Some(party) => supervisor.party_audio(CallId(call), party, rate, frame_ms),
+            };
+            stream.map(AudioQueue::new).map_err(|e| raised(py, &e))
+        })
     }
 
     /// A way to speak into a call.

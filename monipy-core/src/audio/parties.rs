@@ -196,10 +196,8 @@ impl Parties {
     /// Lets the lines wait for each other, so that what was said at one time is heard at one time.
     pub(super) fn align(&mut self, first: &mut Receiver, reports: &[ClockReport]) {
         let mut receivers: Vec<&mut Receiver> = std::iter::once(first).chain(self.lines.iter_mut().map(|l| &mut l.receiver)).collect();
-        let lags: Vec<Option<f64>> = (0_u8..)
-            .zip(&receivers)
-            .map(|(line, receiver)| receiver.lag(reports.iter().find(|r| r.line == line)?))
-            .collect();
+        let lags: Vec<Option<f64>> =
+            (0_u8..).zip(&receivers).map(|(line, receiver)| receiver.lag(reports.iter().find(|r| r.line == line)?)).collect();
         let Some(greatest) = lags.iter().flatten().copied().reduce(f64::max) else { return };
         for (receiver, lag) in receivers.iter_mut().zip(lags) {
             let wait = lag.map_or(0.0, |lag| greatest - lag);

@@ -173,15 +173,18 @@ fn take_orders(worker: &Worker, calls: &mut Vec<(u64, Box<CallMedia>)>, next: In
 
 fn tick(call: &mut CallMedia, now: Instant, out: &mut Vec<OutboundRtp>, look_at_round_trip: bool) {
     while let Some(p) = call.rtp_in.pop() {
-        call.audio.push_line(p.line, RtpPacket {
-            arrival: p.arrival,
-            payload_type: p.payload_type,
-            marker: p.marker,
-            sequence_number: p.sequence_number,
-            timestamp: p.timestamp,
-            ssrc: p.ssrc,
-            payload: p.payload,
-        });
+        call.audio.push_line(
+            p.line,
+            RtpPacket {
+                arrival: p.arrival,
+                payload_type: p.payload_type,
+                marker: p.marker,
+                sequence_number: p.sequence_number,
+                timestamp: p.timestamp,
+                ssrc: p.ssrc,
+                payload: p.payload,
+            },
+        );
     }
     out.clear();
     call.audio.tick(now, out);
@@ -193,9 +196,8 @@ fn tick(call: &mut CallMedia, now: Instant, out: &mut Vec<OutboundRtp>, look_at_
     }
     if look_at_round_trip && call.audio.has_parties() {
         let reports = call.stats.sender_reports().into_iter();
-        let reports: Vec<ClockReport> = reports
-            .map(|(line, r)| ClockReport { line, ssrc: r.ssrc, ntp_time: r.ntp_time, rtp_timestamp: r.rtp_timestamp })
-            .collect();
+        let reports: Vec<ClockReport> =
+            reports.map(|(line, r)| ClockReport { line, ssrc: r.ssrc, ntp_time: r.ntp_time, rtp_timestamp: r.rtp_timestamp }).collect();
         call.audio.align(&reports);
     }
     if look_at_round_trip && let Some(round_trip) = call.stats.rtcp().round_trip {

@@ -45,6 +45,7 @@ pub use open::{check_offer, open};
 pub use rtp::{Arena, MidTag, RtpIn, RtpOut, RtpReceiver, RtpSender};
 pub use stats::{RtcpFigures, SenderReport, TransportCounters, TransportStats};
 pub use transport::{
-    AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind, PartyLine,
+    AudioFormat, CodecOrder, MediaConfig, MediaDirection, MediaEnds, MediaEvent, MediaTransport, Negotiated, OfferError, OfferKind,
+    PartyLine,
 };
 pub use webrtc_stack::WebRtcTransport;

@@ -33,11 +33,7 @@ fn two_lines(offer: &[u8], shown: Shown) -> String {
     let session = session.replace("a=group:BUNDLE 0\r\n", group);
     let named = |line: &str, title: &str| line.replacen("\r\n", &format!("\r\ni={title}\r\n"), 1);
     let (first, second) = (named(line, "Anna B party-id=p-1"), named(&second, "Tom party-id=p-2"));
-    let first = if shown == Shown::ByNothing {
-        first.split_inclusive('\n').filter(|l| !l.starts_with("a=ssrc:")).collect()
-    } else {
-        first
-    };
+    let first = if shown == Shown::ByNothing { first.split_inclusive('\n').filter(|l| !l.starts_with("a=ssrc:")).collect() } else { first };
     format!("{session}m=audio {first}{mid}m=audio {second}{mid}")
 }
 

@@ -167,11 +167,13 @@ class Call(BaseCall):
             if not future.done():
                 future.set_exception(error_for(Code.INVALID_STATE, "the supervisor was closed"))
 
-    def audio(self, rate: int = 16000, frame_ms: int = 20, latency_ms: int = 60) -> AudioStream:
+    def audio(self, rate: int = 16000, frame_ms: int = 20, latency_ms: int = 60, party: int | None = None) -> AudioStream:
         """What is heard, as an asynchronous iterator of frames at ``rate`` (8000, 16000, 24000 or 48000 Hz) of ``frame_ms``
         (10, 20, 40 or 60). May be asked for before the call is answered; frames come from ``callStream`` on, without a hole.
-        The event loop is woken once per ``latency_ms`` of sound, not for every frame; 0 for as soon as can be."""
-        return AudioStream(self._engine.audio(self._id, rate, frame_ms), rate, frame_ms, latency_ms)
+        The event loop is woken once per ``latency_ms`` of sound, not for every frame; 0 for as soon as can be.
+        ``party`` is the number of one party to hear alone, where the server sends them apart: its place in ``parties`` of
+        ``callStream``."""
+        return AudioStream(self._engine.audio(self._id, rate, frame_ms, party), rate, frame_ms, latency_ms)
 
     def writer(self, rate: int = 16000) -> AudioWriter:
         """A way to speak into the call, at ``rate``."""

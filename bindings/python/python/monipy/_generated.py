@@ -218,6 +218,8 @@ class CallStreamEvent(Event):
     terminal: ClassVar[bool] = False
     stream: Any
     """PCM out and PCM in; where the vendor's page expects it, it is also `status`."""
+    parties: Optional[Sequence[Any]] = None
+    """Where the server sends the parties apart, who they are in the order of their numbers: objects with name and id."""
 
 
 @dataclass(frozen=True)

@@ -270,10 +270,12 @@ class Call(BaseCall):
             self._closed = True
             self._changed.notify_all()
 
-    def audio(self, rate: int = 16000, frame_ms: int = 20) -> AudioStream:
+    def audio(self, rate: int = 16000, frame_ms: int = 20, party: int | None = None) -> AudioStream:
         """What is heard, as an iterator of frames at ``rate`` (8000, 16000, 24000 or 48000 Hz) of ``frame_ms`` (10, 20, 40 or
-        60). May be asked for before the call is answered; frames come from ``callStream`` on, without a hole."""
-        return AudioStream(self._engine.audio(self._id, rate, frame_ms), rate, frame_ms)
+        60). May be asked for before the call is answered; frames come from ``callStream`` on, without a hole.
+        ``party`` is the number of one party to hear alone, where the server sends them apart: its place in ``parties`` of
+        ``callStream``."""
+        return AudioStream(self._engine.audio(self._id, rate, frame_ms, party), rate, frame_ms)
 
     def writer(self, rate: int = 16000) -> AudioWriter:
         """A way to speak into the call, at ``rate``."""

@@ -350,7 +350,15 @@ impl LegAudio {
 
 fn on_line(line: u8, mid: Option<&'static str>, p: Packet) -> RtpOut {
     let mid = mid.map(|mid| MidTag { id: FIRST_MID.0, mid: Bytes::from_static(mid.as_bytes()) });
-    RtpOut { payload_type: p.payload_type, marker: p.marker, sequence_number: p.sequence_number, timestamp: p.timestamp, line, mid, payload: p.payload }
+    RtpOut {
+        payload_type: p.payload_type,
+        marker: p.marker,
+        sequence_number: p.sequence_number,
+        timestamp: p.timestamp,
+        line,
+        mid,
+        payload: p.payload,
+    }
 }
 
 #[cfg(test)]

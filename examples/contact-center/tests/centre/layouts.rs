@@ -76,7 +76,11 @@ async fn parties_apart_are_heard_each_alone_and_together() {
     leg.wait_media(SOON).await.unwrap();
     let answer = |e: &&contact_center::LadderEntry| e.way == Way::In && e.start_line == "SIP/2.0 200 OK" && e.text.contains("m=audio");
     let answer = centre.ladder().iter().find(answer).unwrap().text.clone();
-    assert_eq!((answer.matches("m=audio ").count(), answer.matches("a=recvonly").count(), answer.matches("m=audio 0 ").count()), (2, 1, 0), "{answer}");
+    assert_eq!(
+        (answer.matches("m=audio ").count(), answer.matches("a=recvonly").count(), answer.matches("m=audio 0 ").count()),
+        (2, 1, 0),
+        "{answer}"
+    );
     call.wait_heard("supervisor", &["agent", "customer"], SOON).await.unwrap();
 
     let (all, agent, customer, nobody) = tokio::join!(hear(&mut all, 3), hear(&mut agent, 3), hear(&mut customer, 3), hear(&mut nobody, 1));

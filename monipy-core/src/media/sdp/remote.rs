@@ -226,11 +226,7 @@ fn further_sections(session: &Session, sections: &[Section], first: usize) -> Ve
     let mid = |at: usize| sections.get(at).and_then(|s| s.mid.as_deref());
     let Some(of_first) = mid(first) else { return Vec::new() };
     let together = |at: &usize| mid(*at).is_some_and(|m| m != of_first && groups.iter().any(|g| g.contains(&m) && g.contains(&of_first)));
-    (first + 1..sections.len())
-        .filter(|at| sections.get(*at).is_some_and(|s| s.usable))
-        .filter(together)
-        .take(MAX_LINES - 1)
-        .collect()
+    (first + 1..sections.len()).filter(|at| sections.get(*at).is_some_and(|s| s.usable)).filter(together).take(MAX_LINES - 1).collect()
 }
 
 /// `i=` of a party: its words, and what `party-id=` among them says.

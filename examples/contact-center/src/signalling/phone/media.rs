@@ -28,10 +28,12 @@ impl Phone {
         let Ok((info, seat, impairment)) = details else { return };
         let apart = info.layout == Layout::Apart && info.second_line == Some(true);
         if let Some(seat) = seat {
-            let told = self.centre.with_bridge(info.call, |bridge| bridge.leg(seat).map(|leg| {
+            let told = self.centre.with_bridge(info.call, |bridge| {
+                bridge.leg(seat).map(|leg| {
                     leg.negotiated(agreed);
                     leg.set_apart(apart);
-                }));
+                })
+            });
             drop(told);
             return;
         }
