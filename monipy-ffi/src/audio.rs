@@ -109,11 +109,13 @@ struct Reader {
     used: usize,
 }
 
+/// A call, and a party where one is heard alone.
+type ReaderKey = (CallId, Option<u32>);
+
 /// The open ways of one handle to and from its calls' sound.
 #[derive(Default)]
 pub(crate) struct Lines {
-    /// By call, and by party where one is heard alone.
-    readers: Mutex<HashMap<(CallId, Option<u32>), Arc<Mutex<Reader>>>>,
+    readers: Mutex<HashMap<ReaderKey, Arc<Mutex<Reader>>>>,
     writers: Mutex<HashMap<CallId, Arc<Mutex<AudioWriter>>>>,
 }
 
