@@ -46,7 +46,7 @@ faults: ## The network's faults against a real client in network namespaces (roo
 
 .PHONY: asan
 asan: ## The core's and the hostile peers' tests under AddressSanitizer (a build of its own).
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(MONIPY_CACHE)/target-asan $(CARGO) test --locked --target x86_64-unknown-linux-gnu -p monipy-core -p monipy-tests --lib --test audio --test media --test sip_message --test sip_ua --test hostile
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(MONIPY_CACHE)/target-asan $(CARGO) test --locked --target x86_64-unknown-linux-gnu -p monipy-core -p monipy-tests --lib --test audio --test media --test sip_message --test sip_ua --test hostile
 
 .PHONY: quality
 quality: ## Scores the receive path (PESQ and delay) over network traces and draws a picture.
