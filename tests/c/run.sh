@@ -25,7 +25,7 @@ for mode in plain static asan; do
   step "$here/suite.sh" "$mode" "$target/debug"
 done
 # Sound in callbacks, against the contact centre. Not under valgrind, where no call keeps real time.
-step "$here/suite.sh" asan "$target/debug" media
+step "$here/suite.sh" asan "$target/debug" media parties
 if command -v valgrind >/dev/null; then
   step "$here/suite.sh" valgrind "$target/debug"
 else

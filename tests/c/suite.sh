@@ -4,7 +4,7 @@
 #   tests/c/suite.sh MODE LIBDIR [TEST...]
 #
 # MODE: plain, static (libmonipy.a), valgrind, asan. LIBDIR: where libmonipy.so and libmonipy.a
-# are. TEST: names without .c or .cpp; all by default but media, which needs the contact centre: the
+# are. TEST: names without .c or .cpp; all by default but media and parties, which need the contact centre: the
 # program contact-center in LIBDIR, or in MONIPY_CONTACT_CENTER. CC and CXX name the compilers (cc and
 # c++ by default), OUT the folder for the programs.
 set -eu
@@ -42,8 +42,12 @@ for name in "$@"; do
     ${CXX:-c++} -std=c++17 $flags -o "$out/$name-$mode" "$here/$name.cpp" $link
   fi
   server=
-  if [ "$name" = media ]; then
-    "${MONIPY_CONTACT_CENTER:-$libdir/contact-center}" --json --barge-after 0 --agent tone:440 >"$out/centre.log" 2>&1 &
+  sounds=
+  [ "$name" != media ] || sounds="--agent tone:440"
+  [ "$name" != parties ] || sounds="--layout apart --agent tone:440 --customer tone:1000"
+  if [ -n "$sounds" ]; then
+    # shellcheck disable=SC2086
+    "${MONIPY_CONTACT_CENTER:-$libdir/contact-center}" --json --barge-after 0 $sounds >"$out/centre.log" 2>&1 &
     centre=$!
     trap 'kill "$centre"' EXIT
     until server=$(sed -n 's/.*"ws":"\([^"]*\)".*/\1/p;q' "$out/centre.log") && [ -n "$server" ]; do

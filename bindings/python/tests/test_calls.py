@@ -20,6 +20,41 @@ from conftest import PATIENCE, Centre, run_python
 from monipy import _hub
 
 
+def test_one_party_is_heard_alone_where_they_come_apart(centre_program: str) -> None:
+    def share(pcm: array[int], hz: float) -> float:
+        phases = [2 * math.pi * hz * n / 8000 for n in range(len(pcm))]
+        re, im = sum(s * math.cos(p) for s, p in zip(pcm, phases)), sum(s * math.sin(p) for s, p in zip(pcm, phases))
+        return 2 * (re * re + im * im) / (len(pcm) * max(1, sum(s * s for s in pcm)))
+
+    async def third_second(call: monipy.Call, party: int | None) -> array[int]:
+        pcm: array[int] = array("h")
+        async for frame in call.audio(rate=8000, party=party):
+            pcm.frombytes(frame.tobytes())
+            if len(pcm) >= 24000:
+                break
+        return pcm[16000:24000]
+
+    async def main(centre: Centre) -> None:
+        async with monipy.Supervisor(centre.settings()) as supervisor:
+            await supervisor.login(centre.id, centre.password)
+            number = await asyncio.to_thread(centre.call)
+            await asyncio.to_thread(lambda: centre.post(f"/calls/{number}/barge", mode="listen", supervisor=centre.id, layout="apart"))
+            call = await anext(supervisor.calls())
+            await call.answer()
+            async with asyncio.timeout(PATIENCE):
+                event = await call.streaming()
+                agent, customer, both = await asyncio.gather(third_second(call, 0), third_second(call, 1), third_second(call, None))
+            assert share(agent, 440) > 0.9
+            assert share(customer, 1000) > 0.9
+            assert min(share(both, 440), share(both, 1000)) > 0.2
+            with pytest.raises(monipy.InvalidArgument, match="party"):
+                call.audio(party=8)
+            assert event is not None
+
+    with Centre("--agent", "tone:440", "--customer", "tone:1000", program=centre_program) as centre:
+        asyncio.run(main(centre))
+
+
 @asynccontextmanager
 async def barged(centre: Centre) -> AsyncIterator[monipy.Call]:
     """A call that was answered, with media up."""
