@@ -14,14 +14,14 @@ function figure(name, value, unit) {
   console.log(JSON.stringify({ figure: `node ${name}`, value: Number(value.toPrecision(3)), unit }))
 }
 
-/** Best of five, in a fresh process, less Node itself. */
-function importTime() {
+/** Best of five, in a fresh process, less Node itself; with what is done then. */
+function importTime(then = '') {
   const run = (code) => Math.min(...Array.from({ length: 5 }, () => {
     const start = performance.now()
     execFileSync(process.execPath, ['-e', code], { cwd: __dirname })
     return performance.now() - start
   }))
-  return run("require('monipy')") - run('')
+  return run(`${then ? `new (require('monipy'))()${then}` : "require('monipy')"}`) - run('')
 }
 
 /** This thread's and the library's threads' time since `start`, us. */
@@ -107,6 +107,7 @@ async function frames() {
 async function main() {
   if (process.argv[2]) figure('size of the native part', fs.statSync(process.argv[2]).size, 'bytes')
   figure('import', importTime(), 'ms')
+  figure('cold start to a supervisor and its end', importTime('.close()'), 'ms')
   await dispatch()
   await events()
   await frames()
