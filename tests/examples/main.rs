@@ -149,6 +149,32 @@ fn record(source: &str) {
     assert!(loudest(&right, 440.0) < -60.0, "the agent is not on the supervisor's side");
 }
 
+/// Kills the program in the middle of a call: what is on the disk is a WAV, but for its last second.
+#[test]
+fn a_recording_of_a_killed_program_lacks_a_second_at_most() {
+    let stage = Stage::new();
+    let path = stage.folder.path().join("call.wav");
+    let (mut program, _leg) = stage.run("examples/rust/record.rs", &[&path]);
+    stage.wait(stage.call.wait_heard("supervisor", &["agent", "customer"], SOON));
+    let wanted = 3 * 2 * 2 * u64::from(RATE);
+    let deadline = std::time::Instant::now() + SOON;
+    while std::fs::metadata(&path).map_or(0, |file| file.len()) < wanted {
+        assert!(std::time::Instant::now() < deadline, "three seconds are not recorded");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    program.child.kill().expect("it can be killed");
+    program.child.wait().expect("it can be waited for");
+
+    let on_disk = std::fs::metadata(&path).expect("the file").len();
+    let mut file = hound::WavReader::open(&path).expect("a WAV");
+    let samples: Vec<i16> = file.samples().collect::<Result<_, _>>().expect("its samples");
+    let lacks = on_disk.saturating_sub(2 * samples.len() as u64) / (2 * 2 * u64::from(RATE) / 1000);
+    assert!(lacks <= 1000, "the header is {lacks} ms behind");
+    let left: Vec<i16> = samples.iter().step_by(2).copied().collect();
+    let end = &left[left.len() - RATE as usize / 5..];
+    assert!(tone::measure(end, RATE, 1000.0).level_dbfs > -35.0, "the customer is not in the last of it");
+}
+
 #[test]
 fn rust_listen() {
     listen("examples/rust/listen.rs");
