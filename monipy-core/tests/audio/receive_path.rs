@@ -295,7 +295,7 @@ proptest! {
         prop_assert!(heard_share(&bench, ms(4500), ms(5150)) > 0.9);
     }
 
-    /// The playout delay never leaves its bounds by more than a packet and a tick.
+    /// The playout delay never leaves its bounds by more than two packets and two ticks.
     #[test]
     fn the_delay_is_bounded(delays in prop::collection::vec(0..900u64, 200), loss in 0..30u64, seed in any::<u64>()) {
         let mut random = Random(seed);
@@ -305,7 +305,7 @@ proptest! {
         for _ in 0..40 {
             bench.run(ms(100), &mut arrivals);
             let delay = bench.control.stats().playout_delay_ms;
-            prop_assert!(delay <= 345.0, "{delay}");
+            prop_assert!(delay <= 360.0, "{delay}");
         }
     }
 }
