@@ -8,6 +8,7 @@ use monipy_core::{CallId, EventKind, EventStream, Supervisor};
 use monipy_tests::ears;
 use monipy_tests::kamailio::Kamailio;
 use monipy_tests::rtpengine::{Baresip, Rtpengine};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const BARESIP: f64 = 700.0;
@@ -154,4 +155,37 @@ async fn keys_where_telephone_event_is_known_in_one_direction() {
     scene.hear_each_other().await;
     scene.keys("by INFO").await;
     scene.over().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio, rtpengine and sipp"]
+async fn sipp_says_back_what_it_hears() {
+    let mut proof = Proof::begin("rtpengine and sipp", "plain RTP phone calls and echoes");
+    let rtpengine = Rtpengine::start(&proof.folder);
+    let kamailio = Arc::new(Kamailio::start_with(&["RTPENGINE"], rtpengine.control_port()).leaving(&proof.folder));
+    let (supervisor, mut events) = logged_in(config(kamailio.ws_url()), "1001").await;
+    let began = Instant::now();
+    let (at, supervisor) = (kamailio.clone(), &supervisor);
+    let (sipp, heard) =
+        tokio::join!(async { tokio::task::spawn_blocking(move || at.sipp("echo.xml", "1001")).await.expect("sipp ran") }, async {
+            until(&mut events, EventKind::Ringing).await;
+            supervisor.answer(CallId::CURRENT).await.expect("answer");
+            until(&mut events, EventKind::CallStream).await;
+            let call = supervisor.current_call().expect("a call");
+            let mut mouth = call.audio_writer(8_000).expect("a writer");
+            let mut sound = call.audio(8_000, 20).expect("a stream");
+            tokio::spawn(async move {
+                let speech = ears::sine(8_000, SUPERVISOR, -12.0, 1000);
+                while mouth.write_all(&speech).await == speech.len() {}
+            });
+            let heard = ears::hears(&mut sound, SUPERVISOR, -25.0, Duration::from_secs(20)).await;
+            let after = began.elapsed();
+            supervisor.terminate(CallId::CURRENT).await.expect("terminate");
+            until(&mut events, EventKind::Hangup).await;
+            heard.then_some(after)
+        });
+    assert!(sipp.0, "sipp:\n{}", sipp.1);
+    proof.first_sound(heard.expect("the supervisor hears itself"));
+    proof.heard(format!("supervisor: its own {SUPERVISOR} Hz"));
+    proof.done();
 }

@@ -198,11 +198,14 @@ impl Kamailio {
     /// When sipp is not installed.
     #[must_use]
     pub fn sipp(&self, scenario: &str, user: &str) -> (bool, String) {
+        let media = free_udp_port().to_string();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/data").join(scenario);
         let output = Command::new("sipp")
             .arg("-sf")
             .arg(path)
-            .args(["-s", user, "-i", "127.0.0.1", "-p", &free_udp_port().to_string(), "-m", "1", "-timeout", "20", "-nostdin"])
+            .args(["-s", user, "-i", "127.0.0.1", "-p", &free_udp_port().to_string(), "-m", "1", "-timeout", "60", "-nostdin"])
+            // What comes to its media port goes back from there.
+            .args(["-rtp_echo", "-mi", "127.0.0.1", "-mp", &media])
             .arg(format!("127.0.0.1:{}", self.sip))
             .current_dir(self.dir.path())
             .stdin(Stdio::null())

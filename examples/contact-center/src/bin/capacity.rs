@@ -33,6 +33,9 @@ struct Options {
     /// The codec of the supervisors: opus, PCMU or PCMA
     #[arg(long, default_value = "opus")]
     codec: String,
+    /// Hz that the supervisors listen at; of itself 48000 for Opus and 8000 for G.711, which have no more
+    #[arg(long)]
+    rate: Option<u32>,
     /// Seconds of each call that the centre keeps to explain observed audio
     #[arg(long, default_value_t = 0)]
     history: u32,
@@ -86,6 +89,9 @@ async fn centre(options: &Options) -> Outcome<()> {
     let centre = builder.start().await.map_err(said)?;
     let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
     command.args(["--supervisors-of", centre.ws_url(), "--calls", &options.calls.to_string(), "--codec", &options.codec]);
+    if let Some(rate) = options.rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
     let mut others = Others(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?);
     let mut lines = BufReader::new(others.0.stdout.take().ok_or("no output of the supervisors")?).lines();
     for n in 0..options.calls {
@@ -155,6 +161,7 @@ async fn centre(options: &Options) -> Outcome<()> {
 async fn supervisors(options: &Options, server: String) -> Outcome<()> {
     let codec = [Codec::Opus, Codec::Pcmu, Codec::Pcma].into_iter().find(|c| c.name().eq_ignore_ascii_case(&options.codec));
     let codec = codec.ok_or_else(|| format!("{:?} is not a codec; it is one of opus, PCMU, PCMA", options.codec))?;
+    let rate = options.rate.unwrap_or(if codec == Codec::Opus { 48_000 } else { 8_000 });
     let (count, counting) = tokio::sync::watch::channel(false);
     let mut tasks = Vec::new();
     for n in 0..options.calls {
@@ -166,7 +173,7 @@ async fn supervisors(options: &Options, server: String) -> Outcome<()> {
             codecs: vec![codec],
             ..Config::default()
         };
-        tasks.push(tokio::spawn(listen(config, format!("s{n}"), counting.clone())));
+        tasks.push(tokio::spawn(listen(config, format!("s{n}"), rate, counting.clone())));
     }
     let (tell, mut words) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).for_each(|word| drop(tell.send(word))));
@@ -186,12 +193,12 @@ async fn supervisors(options: &Options, server: String) -> Outcome<()> {
 }
 
 /// One supervisor; comes back with the frames that came while they were counted.
-async fn listen(config: Config, id: String, mut counting: tokio::sync::watch::Receiver<bool>) -> Outcome<u64> {
+async fn listen(config: Config, id: String, rate: u32, mut counting: tokio::sync::watch::Receiver<bool>) -> Outcome<u64> {
     let supervisor = Supervisor::new(config).map_err(|e| e.to_string())?;
     let mut events = supervisor.events();
     supervisor.login(&id, "secret").await.map_err(|e| e.status)?;
     while events.next().await.is_some_and(|e| e.kind != EventKind::Ringing) {}
-    let mut sound = supervisor.audio(CallId::CURRENT, 48_000, 20).map_err(|e| e.status)?;
+    let mut sound = supervisor.audio(CallId::CURRENT, rate, 20).map_err(|e| e.status)?;
     supervisor.answer(CallId::CURRENT).await.map_err(|e| e.status)?;
     let mut frames = 0;
     loop {
