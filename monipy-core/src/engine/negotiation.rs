@@ -283,13 +283,20 @@ impl Machine {
 
     fn answer_applied(&mut self, id: CallId, result: Result<(), OfferError>) {
         let Some(entry) = self.calls.get_mut(&id) else { return };
-        let negotiation = std::mem::replace(&mut entry.negotiation, Negotiation::None);
+        // While a change of the call is only being made, this is the call's first answer.
+        let negotiation = match entry.negotiation {
+            Negotiation::Ours { stage: Stage::Applying, .. } | Negotiation::Theirs { stage: Stage::Applying, .. } => entry.negotiation,
+            _ => Negotiation::None,
+        };
         if let Err(error) = result {
+            // What waits for the change is told of its end with the call.
             if entry.media_was_up {
-                entry.negotiation = negotiation;
                 return self.offer_failed(id, error.sip_code, &error.why);
             }
             return self.media_lost(id, &error.why, false);
+        }
+        if negotiation != Negotiation::None {
+            entry.negotiation = Negotiation::None;
         }
         match negotiation {
             Negotiation::Ours { purpose: Purpose::Hold(token), .. } => self.held_by_us(id, true, token),

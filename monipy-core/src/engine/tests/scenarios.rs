@@ -398,6 +398,42 @@ fn hold_and_unhold_of_our_own() {
     assert_eq!((silent.first(), silent.last()), (Some(&true), Some(&false)));
 }
 
+/// A call that was placed and answered, whose answer is still being applied.
+fn answer_being_applied() -> World {
+    let mut w = logged_in();
+    w.give(Command::Call { target: "2002".into() });
+    w.settle();
+    w.hold_media = true;
+    let call = w.server_call.expect("the server saw the call");
+    w.server(UaCommand::Answer { call, sdp: SDP.to_vec() });
+    w.forget();
+    w
+}
+
+#[test]
+fn a_hold_before_the_first_answer_is_applied_is_a_change_of_its_own() {
+    let mut w = answer_being_applied();
+    let hold = w.give(Command::Hold { call: CURRENT });
+    w.settle();
+    assert_eq!(w.reply(hold), None, "nothing was offered yet");
+    w.hold_media = false;
+    w.settle();
+    assert_eq!(w.reply(hold), Some((true, 200, "hold".into())));
+    assert!(w.server_events.iter().any(|e| matches!(e, UaEvent::RemoteOffer { .. })), "no re-INVITE: {:?}", w.server_events);
+}
+
+#[test]
+fn a_hold_before_a_first_answer_that_cannot_be_applied_fails_with_the_call() {
+    let mut w = answer_being_applied();
+    let hold = w.give(Command::Hold { call: CURRENT });
+    let id = w.machine.call_infos()[0].id;
+    let refused = MediaInput::AnswerApplied(Err(OfferError::not_acceptable("no common codec")));
+    w.input(crate::engine::machine::Input::Media(id, refused));
+    w.settle();
+    assert_eq!(w.reply(hold).map(|r| (r.0, r.1)), Some((false, 1002)));
+    assert_eq!(w.names(), ["mediaFailed 415", "hangup 415"]);
+}
+
 #[test]
 fn the_far_side_holds_and_resumes() {
     let mut w = answered();
