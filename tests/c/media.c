@@ -2,6 +2,9 @@
  * by tests/behaviour/media_thread.rs against the contact centre, whose parties sound already:
  *
  *   media SERVER
+ *
+ * Between its two phones it waits for a line on standard input, or for its end: who watches the first
+ * one leave must not have the second one come before it has looked.
  */
 #include "check.h"
 
@@ -93,6 +96,7 @@ int main(int argc, char **argv) {
   CHECK_IS(MONIPY_OK, monipy_supervisor_destroy(first.supervisor));
   CHECK_IS(0, first.inside);
   CHECK_IS(1, counter_get(&first.freed));
+  (void)getchar();
   printf("  destroyed inside on_audio: that frame is the last\n");
   second.destroy_at = 30;
   start(&second, argv[1]);

@@ -46,15 +46,22 @@ for name in "$@"; do
   [ "$name" != media ] || sounds="--agent tone:440"
   [ "$name" != parties ] || sounds="--layout apart --agent tone:440 --customer tone:1000"
   if [ -n "$sounds" ]; then
+    # The log of an earlier one names another server.
+    rm -f "$out/centre.log"
     # shellcheck disable=SC2086
     "${MONIPY_CONTACT_CENTER:-$libdir/contact-center}" --json --barge-after 0 $sounds >"$out/centre.log" 2>&1 &
     centre=$!
     trap 'kill "$centre"' EXIT
-    until server=$(sed -n 's/.*"ws":"\([^"]*\)".*/\1/p;q' "$out/centre.log") && [ -n "$server" ]; do
+    until [ -f "$out/centre.log" ] && server=$(sed -n 's/.*"ws":"\([^"]*\)".*/\1/p;q' "$out/centre.log") && [ -n "$server" ]; do
       kill -0 "$centre" || { cat "$out/centre.log" >&2; exit 1; }
       sleep 0.1
     done
   fi
   # shellcheck disable=SC2086
-  timeout "$limit" $runner "$out/$name-$mode" $server || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
+  timeout "$limit" $runner "$out/$name-$mode" $server </dev/null || { echo "FAILED: $mode $name ($?)" >&2; exit 1; }
+  if [ -n "$sounds" ]; then
+    trap - EXIT
+    kill "$centre"
+    wait "$centre" || true
+  fi
 done

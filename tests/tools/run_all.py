@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -133,12 +134,22 @@ def run(name, command):
     began = time.monotonic()
     with open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(command, shell=True, cwd=ROOT, env=surroundings(), preexec_fn=heed_interrupts, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            log.write(line)
-            tally(line.rstrip("\n"), counts)
+
+        def copy():
+            for line in process.stdout:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                log.write(line)
+                tally(line.rstrip("\n"), counts)
+
+        reader = threading.Thread(target=copy, daemon=True)
+        reader.start()
         status = process.wait()
+        # What a failed test has left running holds the pipe: it is not waited for.
+        reader.join(20)
+        if reader.is_alive():
+            print(f"{name}: a program that it started is still running", flush=True)
+            status = status or 1
     # A stage without a tally of its own is one check.
     if not any(counts.values()):
         counts["passed" if status == 0 else "failed"] = 1
