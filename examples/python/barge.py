@@ -17,7 +17,7 @@ async def main(server: str, id: str, password: str, wav: str) -> None:
             await call.answer()
             await call.streaming()
             samples = await call.play(wav)
-            print(f"spoke {samples} samples into call {call.call_id}", flush=True)
+            print(f"spoke {samples / 48000:.1f} s into call {call.call_id}", flush=True)
             await call.terminate()
             return
 

@@ -106,7 +106,7 @@ def test_example_barge(centre: Centre, top: Path, tmp_path: Path) -> None:
     result = run(str(top / "examples/python/barge.py"), centre.ws, centre.id, centre.password, str(wav))
     thread.join()
     assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
-    assert "spoke 16000 samples" in result.stdout
+    assert "spoke 1.0 s" in result.stdout
 
 
 def test_example_record(centre: Centre, top: Path, tmp_path: Path) -> None:
