@@ -262,6 +262,12 @@ async fn jssip_and_monipy_offer_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kamailio, Node and Chromium"]
+async fn sipjs_and_monipy_offer_at_once() {
+    offers_cross("sipjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kamailio, Node and Chromium"]
 async fn sipjs_calls_without_an_offer() {
     let mut scene = Scene::set("sipjs", "calls without an offer").await;
     let page = scene.phone().await;

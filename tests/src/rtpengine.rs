@@ -146,7 +146,7 @@ impl Baresip {
     /// When loopback is closed.
     pub fn press(&self, key: char) {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-        // The second is its code of a key that is let go.
+        // The second is its code of a key that is let go; the time between is the key's.
         for key in [key, '\u{4}'] {
             socket.send_to(key.to_string().as_bytes(), (Ipv4Addr::LOCALHOST, self.console)).expect("baresip's console");
             std::thread::sleep(Duration::from_millis(150));

@@ -135,8 +135,12 @@ def run(name, command):
     with open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(command, shell=True, cwd=ROOT, env=surroundings(), preexec_fn=heed_interrupts, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
+        over = threading.Event()
+
         def copy():
             for line in process.stdout:
+                if over.is_set():
+                    return
                 sys.stdout.write(line)
                 sys.stdout.flush()
                 log.write(line)
@@ -147,6 +151,7 @@ def run(name, command):
         status = process.wait()
         # What a failed test has left running holds the pipe: it is not waited for.
         reader.join(20)
+        over.set()
         if reader.is_alive():
             print(f"{name}: a program that it started is still running", flush=True)
             status = status or 1

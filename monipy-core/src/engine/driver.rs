@@ -82,7 +82,7 @@ struct Cards {
 }
 
 /// How long a tone tells why a call failed.
-const FAREWELL: Duration = Duration::from_secs(4);
+const TONE_TIME: Duration = Duration::from_secs(4);
 
 /// The sound of a call that was refused, which still tells so.
 #[derive(Default)]
@@ -489,7 +489,7 @@ impl Driver {
             self.farewell.stop();
             self.farewell.0 = Some(tokio::spawn(async move {
                 let _ends = Ends(working, cards);
-                tokio::time::sleep(FAREWELL).await;
+                tokio::time::sleep(TONE_TIME).await;
             }));
         } else {
             drop(working);

@@ -283,11 +283,6 @@ impl Machine {
 
     fn answer_applied(&mut self, id: CallId, result: Result<(), OfferError>) {
         let Some(entry) = self.calls.get_mut(&id) else { return };
-        // While a change of the call is only being made, this is the call's first answer.
-        let negotiation = match entry.negotiation {
-            Negotiation::Ours { stage: Stage::Applying, .. } | Negotiation::Theirs { stage: Stage::Applying, .. } => entry.negotiation,
-            _ => Negotiation::None,
-        };
         if let Err(error) = result {
             // What waits for the change is told of its end with the call.
             if entry.media_was_up {
@@ -295,10 +290,15 @@ impl Machine {
             }
             return self.media_lost(id, &error.why, false);
         }
-        if negotiation != Negotiation::None {
-            entry.negotiation = Negotiation::None;
+        // While a change of the call is only being made, this was the call's first answer.
+        let of_a_change = matches!(
+            entry.negotiation,
+            Negotiation::Ours { stage: Stage::Applying, .. } | Negotiation::Theirs { stage: Stage::Applying, .. }
+        );
+        if !of_a_change {
+            return self.update_flow(id);
         }
-        match negotiation {
+        match std::mem::replace(&mut entry.negotiation, Negotiation::None) {
             Negotiation::Ours { purpose: Purpose::Hold(token), .. } => self.held_by_us(id, true, token),
             Negotiation::Ours { purpose: Purpose::Unhold(token), .. } => self.held_by_us(id, false, token),
             Negotiation::Theirs { held, .. } => self.held_by_other(id, held),
